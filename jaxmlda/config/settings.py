@@ -1,0 +1,18 @@
+"""The base of every settings class: unknown keys are errors, values are frozen, every field says what it means."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def setting(meaning: str, default: Any = ..., **limits: Any) -> Any:
+    """A field with its meaning, which `--help` and the reference print."""
+    if isinstance(default, type) and issubclass(default, Settings):
+        return Field(default_factory=default, description=meaning, **limits)
+    return Field(default, description=meaning, **limits)
