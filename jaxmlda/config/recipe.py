@@ -15,9 +15,11 @@ Arm = Literal["en", "ja", "both", "bridge", "outside"]
 class Stream(Settings):
     """One kind of text drawn from some of the documents."""
 
-    name: str = setting("name of the stream, unique in the recipe", pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = setting("name of the stream, unique in the recipe", pattern=r"^[a-z0-9][a-z0-9_]*$")
     kind: str = setting("kind of text: a name registered in jaxmlda/streams")
-    languages: list[Language] = setting("languages of the text, in the order that the kind needs", min_length=1)
+    languages: list[Language] = setting(
+        "languages of the text, in the order that the kind needs", min_length=1
+    )
     arms: list[Arm] = setting("arms of the trial whose documents it may draw from", min_length=1)
     share: float | None = setting("share of the phase's tokens", None, gt=0, le=1)
     epochs: Annotated[int, Field(gt=0)] | None = setting("times that every document is given", None)
@@ -47,7 +49,7 @@ class Phase(Settings):
 class Recipe(Settings):
     """What is trained on, in which order."""
 
-    name: str = setting("name of the recipe", pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    name: str = setting("name of the recipe", pattern=r"^[a-z0-9][a-z0-9_]*$")
     native_languages: list[Language] = setting("languages whose native text it trains on", min_length=1)
     phases: list[Phase] = setting("its phases", min_length=1)
 

@@ -14,9 +14,15 @@ class Rows(Settings):
     """How streams become rows."""
 
     sequence_length: Count = setting("tokens in a row", 4096)
-    packing: Literal["cut", "whole"] = setting("`cut`: concatenate and cut; `whole`: whole documents packed best-fit", "cut")
-    attention: Literal["within", "across"] = setting("whether a token may attend `across` the documents of its row", "within")
-    total_tokens: Count | None = setting("tokens of a recipe with shares; null for a recipe with epochs", None)
+    packing: Literal["cut", "whole"] = setting(
+        "`cut`: concatenate and cut; `whole`: whole documents packed best-fit", "cut"
+    )
+    attention: Literal["within", "across"] = setting(
+        "whether a token may attend `across` the documents of its row", "within"
+    )
+    total_tokens: Count | None = setting(
+        "tokens of a recipe with shares; null for a recipe with epochs", None
+    )
     seed: int = setting("seed of the order of documents and rows", 0, ge=0)
 
 
@@ -24,7 +30,9 @@ class Init(Settings):
     """Where the weights come from."""
 
     from_: Literal["hf", "orbax", "run", "random"] = setting(
-        "`hf`: a Hugging Face folder; `orbax`: one checkpoint; `run`: a run folder; `random`", "random", alias="from"
+        "`hf`: a Hugging Face folder; `orbax`: one checkpoint; `run`: a run folder; `random`",
+        "random",
+        alias="from",
     )
     path: str | None = setting("folder of the weights; null for `random`", None)
     step: int | None = setting("checkpoint of a run folder; null is its last", None, ge=0)
@@ -60,7 +68,9 @@ class Optimizer(Settings):
 class Schedule(Settings):
     """Learning rate over the steps."""
 
-    name: Literal["constant", "cosine", "linear", "wsd"] = setting("shape; `wsd` is warm-up, stable, decay", "cosine")
+    name: Literal["constant", "cosine", "linear", "wsd"] = setting(
+        "shape; `wsd` is warm-up, stable, decay", "cosine"
+    )
     peak: float = setting("highest learning rate", 2e-5, gt=0, le=1)
     final: float = setting("learning rate of the last step", 2e-6, ge=0, le=1)
     warmup_steps: int = setting("steps of linear warm-up from 0", 0, ge=0)
@@ -93,12 +103,16 @@ class Training(Settings):
     remat: Literal["none", "full", "dots"] = setting("what the backward pass computes again", "full")
     attention: str = setting("attention kernel", "plain")
     accumulate: Count = setting("parts that a batch is cut into, one after the other", 1)
-    on_nan: Literal["stop", "skip"] = setting("a loss that is no number ends the run, or its step is skipped", "stop")
+    on_nan: Literal["stop", "skip"] = setting(
+        "a loss that is no number ends the run, or its step is skipped", "stop"
+    )
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Training":
         if self.batch_size % self.accumulate:
-            raise ValueError(f"training.accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})")
+            raise ValueError(
+                f"training.accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})"
+            )
         return self
 
 
@@ -141,7 +155,9 @@ class Run(Settings):
     vocabulary: str = setting("SentencePiece model, tokenizer.json, or a folder that holds one")
     recipe: str = setting("recipe file, or the name of one in configs/recipes")
     rows: Rows = setting("rows", Rows)
-    model: str | None = setting("model file, or the name of one in configs/models; null takes it from the weights", None)
+    model: str | None = setting(
+        "model file, or the name of one in configs/models; null takes it from the weights", None
+    )
     init: Init = setting("weights", Init)
     mesh: Mesh = setting("devices", Mesh)
     training: Training = setting("training", Training)

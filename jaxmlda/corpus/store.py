@@ -24,9 +24,9 @@ def _features() -> tfds.features.FeaturesDict:
     text, texts = tfds.features.Text(), tfds.features.Sequence(tfds.features.Text())
     plain = ("id", "en", "ja", "title_en", "title_ja", "source", "licence", "cluster")
     return tfds.features.FeaturesDict(
-        {name: text for name in plain}
-        | {name: texts for name in ("keywords_en", "keywords_ja", "subjects")}
-        | {name: texts for name in ("qa_language", "qa_question", "qa_answer")}
+        dict.fromkeys(plain, text)
+        | dict.fromkeys(("keywords_en", "keywords_ja", "subjects"), texts)
+        | dict.fromkeys(("qa_language", "qa_question", "qa_answer"), texts)
         | {"year": tfds.features.Scalar(dtype=np.int64)}
     )
 
@@ -64,7 +64,11 @@ def _decode(record: dict[str, Any]) -> Document:
         en=text("en"),
         ja=text("ja"),
         titles={language: text(f"title_{language}") for language in PAIRED if record[f"title_{language}"]},
-        keywords={language: texts(f"keywords_{language}") for language in PAIRED if len(record[f"keywords_{language}"])},
+        keywords={
+            language: texts(f"keywords_{language}")
+            for language in PAIRED
+            if len(record[f"keywords_{language}"])
+        },
         subjects=texts("subjects"),
         year=int(record["year"]),
         source=text("source"),
@@ -74,7 +78,7 @@ def _decode(record: dict[str, Any]) -> Document:
     )
 
 
-def write(documents: Iterable[Document], folder: epath.PathLike, source: str) -> dict[str, Any]:
+def write(documents: Iterable[Document], folder: epath.PathLike, source: dict[str, Any]) -> dict[str, Any]:
     """Writes a corpus and its card; ids must be unique. The card is written last: a folder without one is torn."""
     home = epath.Path(folder)
     data = home / NAME / VERSION
@@ -85,10 +89,18 @@ def write(documents: Iterable[Document], folder: epath.PathLike, source: str) ->
     identity = tfds.core.DatasetIdentity(
         name=NAME, version=tfds.core.Version(VERSION), data_dir=str(data), module_name=__name__
     )
-    info = tfds.core.DatasetInfo(builder=identity, features=features, description="A bilingual corpus.", disable_shuffling=True)
+    info = tfds.core.DatasetInfo(
+        builder=identity, features=features, description="A bilingual corpus.", disable_shuffling=True
+    )
     writer = tfds.core.SequentialWriter(info, DOCUMENTS_A_SHARD, file_format="array_record")
     writer.initialize_splits([SPLIT])
-    card = {"source": source, "documents": 0, "languages": {"en": 0, "ja": 0}, "pairs": 0, "characters": {"en": 0, "ja": 0}}
+    card = {
+        "source": source,
+        "documents": 0,
+        "languages": {"en": 0, "ja": 0},
+        "pairs": 0,
+        "characters": {"en": 0, "ja": 0},
+    }
     seen: set[str] = set()
     state = ""
     for document in documents:
@@ -148,4 +160,6 @@ class Corpus:
         for document in self:
             state = digest([state, _encode(document)])
         if state != self.digest:
-            raise UserError(f"{self.folder}: its documents have digest {state}, its card says {self.digest}; make it again")
+            raise UserError(
+                f"{self.folder}: its documents have digest {state}, its card says {self.digest}; make it again"
+            )

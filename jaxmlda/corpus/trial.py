@@ -39,7 +39,9 @@ def parse_shares(text: str) -> dict[str, float]:
     if unknown:
         raise UserError(f"arms: {', '.join(unknown)} unknown; the arms are {', '.join(ARMS)}")
     if any(share < 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-9:
-        raise UserError(f"arms: the shares must not be negative and must sum to 1, not to {sum(shares.values()):g}")
+        raise UserError(
+            f"arms: the shares must not be negative and must sum to 1, not to {sum(shares.values()):g}"
+        )
     return shares
 
 
@@ -57,11 +59,20 @@ def arm_of(cluster: str, shares: dict[str, float], seed: int) -> str:
 def assign(documents: Iterable[Document], shares: dict[str, float], seed: int) -> pa.Table:
     """The trial table; documents that lack a text are outside."""
     rows = [
-        (document.id, document.cluster, arm_of(document.cluster, shares, seed) if len(document.languages) == 2 else OUTSIDE)
+        (
+            document.id,
+            document.cluster,
+            arm_of(document.cluster, shares, seed) if len(document.languages) == 2 else OUTSIDE,
+        )
         for document in documents
     ]
     columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
-    table = pa.table({name: pa.array(column, pa.string()) for name, column in zip(("document", "cluster", "arm"), columns, strict=True)})
+    table = pa.table(
+        {
+            name: pa.array(column, pa.string())
+            for name, column in zip(("document", "cluster", "arm"), columns, strict=True)
+        }
+    )
     return table.replace_schema_metadata({"seed": str(seed), "shares": str(shares)})
 
 

@@ -1,6 +1,6 @@
-"""From score tables to effects with their intervals: pure functions of numpy arrays, no accelerator, no framework.
+"""From score tables to effects with their intervals: pure functions of numpy arrays, no framework.
 
-In: the score tables of a run folder and the trial. Out: rows (dictionaries) of every registered measure, and flags.
+In: the score tables of a run folder and the trial. Out: rows of every registered measure, and flags.
 """
 
 from jaxmlda.dynamics.registry import Flag, analyse, flag_rules, measures

@@ -1,6 +1,6 @@
 """Bootstrap over document clusters: all questions of a cluster together, paired over checkpoints.
 
-In: values [column, question] and each question's cluster. Out: draws [column, draw], intervals, simultaneous bands.
+In: values [column, question] and each question's cluster. Out: draws [column, draw], intervals, bands.
 """
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Means:
 def cluster_means(values: Array, clusters: NDArray, rng: np.random.Generator, draws: int = 10_000) -> Means:
     """Mean over questions of each column, and its draws.
 
-    A draw takes as many clusters as there are, with replacement: mean = Σ_c w_c Σ_{i∈c} v_i / Σ_c w_c n_c, the same
-    weights w (multinomial) for every column.
+    A draw takes as many clusters as there are, with replacement: mean = Σ_c w_c Σ_{i∈c} v_i / Σ_c w_c n_c,
+    the same weights w (multinomial) for every column.
     """
     _, member = np.unique(clusters.astype(str), return_inverse=True)
     number = int(member.max()) + 1
@@ -56,8 +56,8 @@ def interval(draws: Array, level: float = 0.95) -> tuple[Array, Array]:
 def band(estimate: Array, draws: Array, level: float = 0.95) -> tuple[Array, Array]:
     """Simultaneous band by the largest-deviation method over the columns given (hand it no step 0).
 
-    With s_t the standard deviation of the draws of column t: q = level-quantile over draws of max_t |draw_t - estimate_t| / s_t,
-    band = estimate ± q s. Columns that do not vary have a band of width 0.
+    With s_t the standard deviation of the draws of column t: q = level-quantile over draws of max_t |draw_t -
+    estimate_t| / s_t, band = estimate ± q s. Columns that do not vary have a band of width 0.
     """
     spread = draws.std(axis=1, ddof=1)
     varies = spread > 1e-12

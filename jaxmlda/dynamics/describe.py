@@ -1,6 +1,6 @@
 """Plain statistics that stand beside the bootstrap: Wilson, McNemar, clustered error, smallest effect, onset.
 
-In: counts or arrays. Out: numbers. Wilson and McNemar ignore clusters and control: they describe, they do not decide.
+In: counts or arrays. Out: numbers. Wilson and McNemar ignore clusters and control: they only describe.
 """
 
 import math
@@ -32,7 +32,9 @@ def mcnemar(right_to_wrong: int, wrong_to_right: int) -> float:
 
 
 def clustered_error(values: NDArray, clusters: NDArray) -> float:
-    """Clustered standard error of a mean: (1/n) sqrt(C/(C-1) Σ_c (Σ_{i∈c}(s_i - s̄))²); NaN for a single cluster."""
+    """Clustered standard error of a mean: (1/n) sqrt(C/(C-1) Σ_c (Σ_{i∈c}(s_i - s̄))²); NaN for a single
+    cluster.
+    """
     _, member = np.unique(clusters.astype(str), return_inverse=True)
     sums = np.bincount(member, weights=values - values.mean())
     if len(sums) < 2:
@@ -41,7 +43,9 @@ def clustered_error(values: NDArray, clusters: NDArray) -> float:
 
 
 def intraclass(values: NDArray, clusters: NDArray) -> float:
-    """Correlation within clusters, one-way analysis of variance: (MSB - MSW) / (MSB + (m₀ - 1) MSW), kept within 0..1."""
+    """Correlation within clusters, one-way analysis of variance: (MSB - MSW) / (MSB + (m₀ - 1) MSW), kept
+    within 0..1.
+    """
     _, member = np.unique(clusters.astype(str), return_inverse=True)
     sizes = np.bincount(member).astype(np.float64)
     n, number = len(values), len(sizes)
@@ -56,12 +60,17 @@ def intraclass(values: NDArray, clusters: NDArray) -> float:
 
 
 def smallest_effect(
-    discordant: float, n: float, n_control: float | None = None, per_cluster: float = 1.0, correlation: float = 0.0
+    discordant: float,
+    n: float,
+    n_control: float | None = None,
+    per_cluster: float = 1.0,
+    correlation: float = 0.0,
 ) -> float:
-    """The smallest change δ that n questions could have shown with 80 % power: n = 7.85 (ψ - δ²)/δ², solved for δ.
+    """The smallest change δ that n questions could have shown with 80 % power: n = 7.85 (ψ - δ²)/δ², solved
+    for δ.
 
-    Against a control group each needs twice that (unequal groups: the harmonic mean of their sizes), and both are
-    multiplied by 1 + (m - 1) ρ for m questions a cluster.
+    Against a control group each needs twice that (unequal groups: the harmonic mean of their sizes), and both
+    are multiplied by 1 + (m - 1) ρ for m questions a cluster.
     """
     if n <= 0 or (n_control is not None and n_control <= 0):
         return math.inf
@@ -71,7 +80,9 @@ def smallest_effect(
 
 
 def onset(steps: NDArray, band_low: NDArray, band_high: NDArray, in_a_row: int = 3) -> int | None:
-    """The first of three checkpoints in a row that the simultaneous band keeps on one side of 0; None if there is none."""
+    """The first of three checkpoints in a row that the simultaneous band keeps on one side of 0; None if
+    there is none.
+    """
     side = np.where(band_low > 0, 1, np.where(band_high < 0, -1, 0))
     for start in range(len(side) - in_a_row + 1):
         window = side[start : start + in_a_row]

@@ -15,7 +15,9 @@ PERMITS = {"en": {"en"}, "ja": {"ja"}, "both": {"en", "ja"}, "none": set()}
 
 
 def group_of(arm: str, native: Sequence[str]) -> str:
-    """group = permitted(arm) ∩ native languages; `bridge` and `outside` (and unknown arms) never estimate an effect."""
+    """group = permitted(arm) ∩ native languages; `bridge` and `outside` (and unknown arms) never estimate an
+    effect.
+    """
     if arm not in PERMITS:
         return arm if arm in NEVER else "outside"
     trained = PERMITS[arm] & set(native)
@@ -23,12 +25,16 @@ def group_of(arm: str, native: Sequence[str]) -> str:
 
 
 def label_of(arm: str, native: Sequence[str]) -> str:
-    """The group's name, or the arm with a star where the recipe trains less of it than its arm permits (`ja*`)."""
+    """The group's name, or the arm with a star where the recipe trains less of it than its arm permits
+    (`ja*`).
+    """
     group = group_of(arm, native)
     return arm if group == arm else f"{arm}*" if arm in PERMITS else group
 
 
-def assign(documents: Sequence[str], trial: pa.Table | None, native: Sequence[str]) -> tuple[NDArray, NDArray]:
+def assign(
+    documents: Sequence[str], trial: pa.Table | None, native: Sequence[str]
+) -> tuple[NDArray, NDArray]:
     """(groups, labels), one for each document; a document that the trial does not know is `outside`."""
     arms: dict[str, str] = {}
     if trial is not None:

@@ -1,6 +1,7 @@
 """What one question's option scores say: credit, probability of the gold option, its margin and rank.
 
-In: arrays [..., O] of option scores (NaN where a question has fewer options) and of gold marks. Out: arrays [...].
+In: arrays [..., O] of option scores (NaN where a question has fewer options) and gold marks. Out: arrays
+[...].
 """
 
 import numpy as np
@@ -11,7 +12,8 @@ Marks = NDArray[np.bool_]
 
 
 def credit(scores: Array, gold: Marks, ties: str = "share") -> Array:
-    """Right = 1, wrong = 0; `share`: m options tied at the top give (gold among them)/m; `first`: the first of them counts.
+    """Right = 1, wrong = 0; `share`: m options tied at the top give (gold among them)/m; `first`: the first
+    of them counts.
 
     NaN where no option has a score.
     """

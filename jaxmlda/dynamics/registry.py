@@ -1,6 +1,8 @@
-"""The list of measures and flags. Each file of this room registers what it defines; a new measure is one new file.
+"""The list of measures and flags. Each file of this room registers what it defines: a new measure, a new
+file.
 
-A measure is a function of a study that returns rows; a flag rule is a function of a study and all rows that returns warnings.
+A measure is a function of a study that returns rows; a flag rule is a function of a study and all rows that
+returns warnings.
 """
 
 import functools
@@ -16,7 +18,9 @@ Results = dict[str, list[Row]]
 
 @dataclass(frozen=True)
 class Measure:
-    """A family of figures: `function(study)` gives its rows, `meaning` is the sentence the report prints above them."""
+    """A family of figures: `function(study)` gives its rows, `meaning` is the sentence the report prints
+    above them.
+    """
 
     name: str
     title: str
@@ -76,7 +80,8 @@ def _add(table: dict[str, Any], name: str, entry: Any) -> None:
 def _load_files() -> None:
     package = importlib.import_module("jaxmlda.dynamics")
     for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"jaxmlda.dynamics.{module.name}")
+        if not module.name.startswith("_"):
+            importlib.import_module(f"jaxmlda.dynamics.{module.name}")
 
 
 def measures() -> dict[str, Measure]:

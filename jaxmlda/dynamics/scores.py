@@ -1,6 +1,7 @@
 """All score tables of a run as arrays over [step, question].
 
-In: a run folder (`scores/step_XXXXXXXX/SET.parquet`). Out: `Scores`; a set missing at a step is NaN there and listed.
+In: a run folder (`scores/step_XXXXXXXX/SET.parquet`). Out: `Scores`; a missing set is NaN at that step and
+listed.
 """
 
 import re
@@ -32,8 +33,9 @@ class TableFact:
 
 @dataclass(frozen=True)
 class Scores:
-    """Values by outcome, each [step, question]: credit by `token` (primary), `sum`, `char`, `byte`, `pmi`, `delta`, `alone`,
-    and `gold_probability`, `margin`, `rank` of the per-token scores. `options`: per-token scores [step, question, option].
+    """Values by outcome, each [step, question]: credit by `token` (primary), `sum`, `char`, `byte`, `pmi`,
+    `delta`, `alone`, and `gold_probability`, `margin`, `rank` of the per-token scores. `options`: per-token
+    scores [step, question, option].
     """
 
     steps: NDArray[np.int64]
@@ -55,7 +57,9 @@ class Scores:
 
 
 def load(run: epath.PathLike, sets: list[str] | None = None, ties: str = "share") -> Scores:
-    """Reads the score tables of a run folder; `sets` keeps some sets only, `ties` is the rule of `items.credit`."""
+    """Reads the score tables of a run folder; `sets` keeps some sets only, `ties` is the rule of
+    `items.credit`.
+    """
     folder = epath.Path(run) / "scores"
     files = _files(folder, sets)
     steps = np.array(sorted({step for step, _ in files}), np.int64)
@@ -113,21 +117,25 @@ def _set_scores(steps: NDArray, tables: dict[int, SetTable], ties: str) -> Score
         "byte": _per(raw["sum_logp"], raw["n_byte"]),
         "pmi": raw["sum_logp"] - raw["sum_logp_neutral"],
         "delta": by_token - base,
-        "alone": _per(raw["sum_logp_alone"], raw["n_tok"]),
+        "alone": _per(raw["sum_logp_alone"], raw["n_tok_alone"]),
     }
     values = {name: items.credit(array, head.gold, ties) for name, array in scored.items()}
     for function in (items.gold_probability, items.margin, items.rank):
         values[function.__name__] = function(by_token, head.gold)
     truncated = np.any([table.truncated for table in tables.values()], axis=0)
     sets = np.full(len(head.ids), head.set, dtype=object)
-    return Scores(steps, sets, np.array(head.ids, dtype=object), head.labels, values, by_token, head.gold, truncated)
+    return Scores(
+        steps, sets, np.array(head.ids, dtype=object), head.labels, values, by_token, head.gold, truncated
+    )
 
 
 def _per(total: NDArray, length: NDArray) -> NDArray:
     return total / np.maximum(length, 1.0)
 
 
-def _joined(steps: NDArray, parts: list[Scores], facts: list[TableFact], missing: list[tuple[int, str]]) -> Scores:
+def _joined(
+    steps: NDArray, parts: list[Scores], facts: list[TableFact], missing: list[tuple[int, str]]
+) -> Scores:
     width = max(part.gold.shape[1] for part in parts)
 
     def widen(array: NDArray, empty: object) -> NDArray:

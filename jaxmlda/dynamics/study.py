@@ -1,4 +1,4 @@
-"""A run ready to be measured: its scores, joined with the trial's groups, cut into cells (language asked in × form).
+"""A run ready to be measured: its scores, joined with the trial's groups, cut into cells (language × form).
 
 In: `Scores`, the trial table, the recipe's native languages. Out: `Study`, the argument of every measure.
 """
@@ -19,7 +19,9 @@ FEWEST_DOCUMENTS = 40
 
 @dataclass(frozen=True)
 class Cell:
-    """Questions asked in one language and one form; a set without forms is a cell of its own, named after the set."""
+    """Questions asked in one language and one form; a set without forms is a cell of its own, named after the
+    set.
+    """
 
     language: str
     form: str
@@ -32,7 +34,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Study:
-    """One run's scores with groups; `baselines` is by set: chance, longest, shortest, options_model, options_classifier."""
+    """One run's scores with groups; `baselines` is by set: chance, longest, shortest, options_model,
+    options_classifier.
+    """
 
     run: str
     scores: Scores
@@ -72,11 +76,14 @@ def study(
     trial: pa.Table | None,
     native: Sequence[str],
     tokens_per_step: float,
+    *,
     baselines: Mapping[str, Mapping[str, float]] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Study:
-    """Joins scores and trial. A question's cluster is the trial's, else the table's, else its document, else itself."""
+    """Joins scores and trial. A question's cluster is the trial's, else the table's, else its document, else
+    itself.
+    """
     document = scores.labels["document"]
     group, label = groups.assign(document.tolist(), trial, native)
     known: dict[str, str] = {}
@@ -85,5 +92,14 @@ def study(
     fallback = zip(document, scores.labels["cluster"], scores.sets, scores.ids, strict=True)
     cluster = np.array([str(known.get(d) or c or d or f"{s}/{i}") for d, c, s, i in fallback], dtype=object)
     return Study(
-        run, scores, group, label, cluster, tuple(native), float(tokens_per_step), baselines or {}, draws, seed
+        run,
+        scores,
+        group,
+        label,
+        cluster,
+        tuple(native),
+        float(tokens_per_step),
+        baselines or {},
+        draws,
+        seed,
     )

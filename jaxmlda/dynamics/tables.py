@@ -1,6 +1,6 @@
 """One score table (`scores/step_XXXXXXXX/SET.parquet`) as arrays.
 
-In: a path and the step its folder names. Out: a `SetTable`, questions sorted by id, values [question, option].
+In: a path and the step its folder names. Out: a `SetTable`, questions sorted by id, [question, option].
 """
 
 import hashlib
@@ -24,7 +24,9 @@ MOST_OPTIONS = 1000
 
 @dataclass(frozen=True)
 class SetTable:
-    """The scores of one question set at one step; `tables` counts the tables that the file holds (1 is right)."""
+    """The scores of one question set at one step; `tables` counts the tables that the file holds (1 is
+    right).
+    """
 
     path: str
     step: int
@@ -40,12 +42,16 @@ class SetTable:
 
 
 def read_set(path: epath.PathLike, step: int) -> SetTable:
-    """Reads a score file; rows of another step, and second rows of one option, are counted as another table and left out."""
+    """Reads a score file; rows of another step, and second rows of one option, are counted as another table
+    and left out.
+    """
     source = epath.Path(path)
     table = read_table(source)
     missing = [name for name in REQUIRED if name not in table.column_names]
     if missing:
-        raise UserError(f"{source}: no score table, it lacks {', '.join(missing)}; probe this checkpoint again")
+        raise UserError(
+            f"{source}: no score table, it lacks {', '.join(missing)}; probe this checkpoint again"
+        )
     own = table.filter(pc.equal(table["step"], step))
     if own.num_rows == 0:
         raise UserError(f"{source}: holds no row of step {step}; probe this checkpoint again")
@@ -60,14 +66,18 @@ def _arrange(table: pa.Table, path: str, step: int, digest: str, strangers: int)
     ids = names.dictionary.to_pylist()
     option = table["option"].to_numpy().astype(np.int64)
     if None in ids or names.indices.null_count or option.min() < 0 or option.max() >= MOST_OPTIONS:
-        raise UserError(f"{path}: a row has no question id or an impossible option number; probe this checkpoint again")
+        raise UserError(
+            f"{path}: a row has no question id or an impossible option number; probe this checkpoint again"
+        )
     order = sorted(range(len(ids)), key=ids.__getitem__)
     place = np.empty(len(ids), np.int64)
     place[order] = np.arange(len(ids))
     question = place[names.indices.to_numpy()]
     width = int(option.max()) + 1
     slots, first, counts = np.unique(question * width + option, return_index=True, return_counts=True)
+    alone = "n_tok_alone" if "n_tok_alone" in table.column_names else "n_tok"
     values = {name: _spread(table, name, slots, first, (len(ids), width)) for name in (*SUMS, *LENGTHS)}
+    values["n_tok_alone"] = _spread(table, alone, slots, first, (len(ids), width))
     heads = np.empty(len(ids), np.int64)
     heads[question[::-1]] = np.arange(len(question))[::-1]
     return SetTable(
@@ -85,10 +95,14 @@ def _arrange(table: pa.Table, path: str, step: int, digest: str, strangers: int)
     )
 
 
-def _spread(table: pa.Table, name: str, slots: NDArray, first: NDArray, shape: tuple[int, int]) -> NDArray[np.float64]:
-    column = pc.cast(table[name], pa.float64()) if table[name].type != pa.bool_() else pc.cast(table[name], pa.int8())
+def _spread(
+    table: pa.Table, name: str, slots: NDArray, first: NDArray, shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    column = table[name]
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int8())
     flat = np.full(shape[0] * shape[1], np.nan)
-    flat[slots] = np.asarray(pc.cast(column, pa.float64()).to_numpy(), np.float64)[first]
+    flat[slots] = pc.cast(column, pa.float64()).to_numpy()[first]
     return flat.reshape(shape)
 
 

@@ -23,7 +23,9 @@ def sizes(wanted: Mapping[str, int], devices: int) -> tuple[int, ...]:
     known = math.prod(number for number in numbers if number != -1)
     if devices % known or (not rest and known != devices):
         shape = ", ".join(f"{axis}={number}" for axis, number in zip(AXES, numbers, strict=True))
-        raise UserError(f"mesh {shape} does not fit {devices} devices: the product must be {devices}; set one to -1")
+        raise UserError(
+            f"mesh {shape} does not fit {devices} devices: the product must be {devices}; set one to -1"
+        )
     return tuple(devices // known if number == -1 else number for number in numbers)
 
 

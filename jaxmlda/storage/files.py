@@ -24,7 +24,9 @@ def replacing(path: epath.PathLike) -> Iterator[epath.Path]:
         yield neighbour
         neighbour.replace(target)
     except OSError as error:
-        raise UserError(f"{target}: cannot be written ({error.strerror or error}); free space or choose another folder") from error
+        raise UserError(
+            f"{target}: cannot be written ({error.strerror or error}); free space or choose another folder"
+        ) from error
     finally:
         if neighbour.exists():
             neighbour.unlink()
@@ -82,4 +84,6 @@ def read_table(path: epath.PathLike, columns: list[str] | None = None) -> pa.Tab
         with source.open("rb") as stream:
             return pq.read_table(stream, columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{source}: cannot be read as Parquet ({error}); delete it and make it again") from error
+        raise UserError(
+            f"{source}: cannot be read as Parquet ({error}); delete it and make it again"
+        ) from error

@@ -1,0 +1,166 @@
+"""Tokenizers without TensorFlow: SentencePiece models and Hugging Face `tokenizer.json`, with character offsets.
+
+In: a file, or a folder that holds one; out: ids, spans of characters, special ids, and a digest of the file.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import sentencepiece
+import tokenizers
+from etils import epath
+
+from jaxmlda.errors import UserError
+from jaxmlda.storage import digest, file_digest, read_json, replacing
+
+Spans = list[tuple[int, int]]
+
+
+class Vocabulary(Protocol):
+    """What every tokenizer here can do; encoding adds no special token."""
+
+    size: int
+    bos_id: int | None
+    eos_id: int
+    pad_id: int
+    digest: str
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of a text."""
+
+    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+        """Ids of many texts."""
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], Spans]:
+        """Ids, and for each the characters (from, to) that it stands for."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids."""
+
+
+class SentencePiece:
+    """A SentencePiece model file."""
+
+    def __init__(self, path: epath.PathLike) -> None:
+        self.digest = file_digest(path)
+        self._model = sentencepiece.SentencePieceProcessor(model_proto=epath.Path(path).read_bytes())
+        self.size = self._model.vocab_size()
+        self.eos_id = _needed(_real(self._model.eos_id()), str(path))
+        # Without a BOS the end of the text before is what a text begins after.
+        bos = _real(self._model.bos_id())
+        self.bos_id = self.eos_id if bos is None else bos
+        pad = _real(self._model.pad_id())
+        self.pad_id = self.eos_id if pad is None else pad
+
+    def encode(self, text: str) -> list[int]:
+        return self._model.encode(text)
+
+    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+        return self._model.encode(texts)
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], Spans]:
+        found = self._model.encode(text, return_type="offset_mapping")
+        return found["ids"], found["offsets"]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return self._model.decode([int(number) for number in ids])
+
+
+class HuggingFace:
+    """A `tokenizer.json`, its special ids taken from the files beside it."""
+
+    def __init__(self, path: epath.PathLike) -> None:
+        source = epath.Path(path)
+        text = source.read_text()
+        try:
+            self._model = tokenizers.Tokenizer.from_str(text)
+        except Exception as error:  # the library raises bare Exception for every fault of the file
+            raise UserError(f"{source}: not a tokenizer.json ({error})") from error
+        self._model.no_truncation()
+        self._model.no_padding()
+        special = self._special(source.parent)
+        self.digest = digest([text, special])
+        self.size = self._model.get_vocab_size(with_added_tokens=True)
+        self.bos_id = special["bos"]
+        self.eos_id = _needed(special["eos"], str(source))
+        self.pad_id = self.eos_id if special["pad"] is None else special["pad"]
+
+    def _special(self, folder: epath.Path) -> dict[str, int | None]:
+        settings = {}
+        for name in ("special_tokens_map.json", "tokenizer_config.json"):
+            if (folder / name).exists():
+                settings |= {
+                    key: value for key, value in read_json(folder / name).items() if value is not None
+                }
+        found = {}
+        for role in ("bos", "eos", "pad"):
+            token = settings.get(f"{role}_token")
+            token = token["content"] if isinstance(token, dict) else token
+            found[role] = self._model.token_to_id(token) if token else None
+        return found
+
+    def encode(self, text: str) -> list[int]:
+        return self._model.encode(text, add_special_tokens=False).ids
+
+    def encode_batch(self, texts: list[str]) -> list[list[int]]:
+        return [one.ids for one in self._model.encode_batch(texts, add_special_tokens=False)]
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], Spans]:
+        one = self._model.encode(text, add_special_tokens=False)
+        return one.ids, one.offsets
+
+    def decode(self, ids: Sequence[int]) -> str:
+        return self._model.decode([int(number) for number in ids], skip_special_tokens=False)
+
+
+def _real(number: int) -> int | None:
+    return None if number < 0 else number
+
+
+def _needed(number: int | None, source: str) -> int:
+    if number is None:
+        raise UserError(
+            f"{source}: the tokenizer has no end-of-document token (EOS), which closes every document"
+        )
+    return number
+
+
+def load(path: epath.PathLike) -> Vocabulary:
+    """Opens a vocabulary: a `.model` file, a `tokenizer.json`, or a folder with one of them."""
+    source = epath.Path(path)
+    if source.is_dir():
+        for name in ("tokenizer.json", "tokenizer.model", "spiece.model"):
+            if (source / name).exists():
+                return load(source / name)
+        raise UserError(f"{source}: holds no tokenizer.json, tokenizer.model or spiece.model")
+    if not source.exists():
+        raise UserError(f"{source}: there is no such vocabulary")
+    return HuggingFace(source) if source.suffix == ".json" else SentencePiece(source)
+
+
+def train(texts: Iterable[str], size: int, path: epath.PathLike) -> None:
+    """Trains a SentencePiece BPE model that gives every text back: no normalisation, bytes for rare characters."""
+    with replacing(path) as neighbour, neighbour.open("wb") as stream:
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(texts),
+                model_writer=stream,
+                vocab_size=size,
+                model_type="bpe",
+                normalization_rule_name="identity",
+                remove_extra_whitespaces=False,
+                byte_fallback=True,
+                character_coverage=1.0,
+                split_digits=True,
+                unk_id=0,
+                bos_id=-1,
+                eos_id=1,
+                pad_id=2,
+                num_threads=1,
+                minloglevel=2,
+                max_sentence_length=1 << 20,
+            )
+        except RuntimeError as error:
+            raise UserError(
+                f"a vocabulary of {size} pieces cannot be trained on this text: {error}"
+            ) from error

@@ -1,0 +1,145 @@
+"""Checkpoints by Orbax: what science keeps (params, meta), and what resuming needs (params, optimizer, meta).
+
+Each item is restored by itself, so a probe reads no optimizer state. A checkpoint that was not finished is not there.
+"""
+
+import hashlib
+import json
+import logging
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from etils import epath
+
+from jaxmlda.errors import UserError
+from jaxmlda.parallel.table import path_name
+
+SCIENCE, RESUME = "checkpoints", "resume"
+log = logging.getLogger("jaxmlda.checkpoints")
+
+
+@jax.jit
+def _checksums(params: Any) -> list[jax.Array]:
+    """Two order-free sums of mixed (bits, place) of every leaf, modulo 2^32: the same however the leaf is cut."""
+
+    def one(leaf: jax.Array) -> jax.Array:
+        width = jnp.dtype(leaf.dtype).itemsize * 8
+        bits = jax.lax.bitcast_convert_type(leaf, jnp.dtype(f"uint{width}")).astype(jnp.uint32).reshape(-1)
+        place = jnp.arange(bits.size, dtype=jnp.uint32)
+        mixed = (bits ^ (place * jnp.uint32(0x9E3779B9))) * jnp.uint32(0x85EBCA6B)
+        mixed = (mixed ^ (mixed >> 15)) * jnp.uint32(0xC2B2AE35)
+        second = (mixed ^ (mixed >> 13) ^ place) * jnp.uint32(0x27D4EB2F)
+        return jnp.stack(
+            [jnp.sum(mixed, dtype=jnp.uint32), jnp.sum(second ^ (second >> 16), dtype=jnp.uint32)]
+        )
+
+    return [one(leaf) for leaf in jax.tree.leaves(params)]
+
+
+def params_digest(params: Any) -> str:
+    """A digest of names, shapes, formats and every bit of the parameters; nothing is gathered on one host."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    sums = jax.device_get(_checksums(params))
+    state = hashlib.sha256()
+    for (path, leaf), pair in zip(leaves, sums, strict=True):
+        state.update(f"{path_name(path)} {leaf.shape} {leaf.dtype}".encode())
+        state.update(np.asarray(pair).tobytes())
+    return state.hexdigest()[:16]
+
+
+def _manager(folder: epath.Path, keep: int | None) -> ocp.CheckpointManager:
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, enable_async_checkpointing=True)
+    return ocp.CheckpointManager(folder.absolute(), options=options)
+
+
+class Checkpoints:
+    """Both policies of one run folder."""
+
+    def __init__(self, run: epath.PathLike, keep: int) -> None:
+        home = epath.Path(run)
+        self.science = _manager(home / SCIENCE, None)
+        self.resume = _manager(home / RESUME, keep)
+
+    def save_science(self, step: int, params: Any, meta: dict[str, Any]) -> None:
+        """Keeps a step for ever; a step that is there already is left as it is."""
+        if step not in self.science.all_steps():
+            items = ocp.args.Composite(params=ocp.args.StandardSave(params), meta=ocp.args.JsonSave(meta))
+            self.science.save(step, args=items)
+
+    def save_resume(self, step: int, params: Any, optimizer: Any, meta: dict[str, Any]) -> None:
+        """Keeps all that training needs to go on from a step."""
+        if step in self.resume.all_steps():
+            return
+        items = ocp.args.Composite(
+            params=ocp.args.StandardSave(params),
+            optimizer=ocp.args.StandardSave(optimizer),
+            meta=ocp.args.JsonSave(meta),
+        )
+        self.resume.save(step, args=items)
+
+    def latest(self, params: Any, optimizer: Any) -> tuple[int, Any, Any] | None:
+        """The newest resume checkpoint that can be read, as (step, params, optimizer); torn ones are named and passed over."""
+        for step in sorted(self.resume.all_steps(), reverse=True):
+            items = ocp.args.Composite(
+                params=ocp.args.StandardRestore(params), optimizer=ocp.args.StandardRestore(optimizer)
+            )
+            try:
+                found = self.resume.restore(step, args=items)
+            except (OSError, ValueError, KeyError) as error:
+                log.warning("resume checkpoint %d cannot be read, taking the one before: %s", step, error)
+                continue
+            return step, found["params"], found["optimizer"]
+        return None
+
+    def wait(self) -> None:
+        """Returns when everything handed over is on disk."""
+        self.science.wait_until_finished()
+        self.resume.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits, then lets go of the folders."""
+        self.wait()
+        self.science.close()
+        self.resume.close()
+
+
+def steps_in(run: epath.PathLike) -> list[int]:
+    """The finished science checkpoints of a run folder."""
+    home = epath.Path(run) / SCIENCE
+    if not home.exists():
+        raise UserError(f"{run}: no checkpoints/ in this folder; give a run folder that `jaxmlda train` made")
+    return sorted(
+        int(path.name) for path in home.iterdir() if path.name.isdigit() and (path / "meta").exists()
+    )
+
+
+def read_meta(checkpoint: epath.PathLike) -> dict[str, Any]:
+    """The meta item of one checkpoint folder."""
+    path = epath.Path(checkpoint) / "meta" / "metadata"
+    if not path.exists():
+        raise UserError(f"{checkpoint}: no checkpoint of jaxmlda, or one that was never finished (no meta)")
+    return json.loads(path.read_text())
+
+
+def read_params(checkpoint: epath.PathLike, abstract: Any) -> Any:
+    """The params item alone, straight to the shardings and formats of `abstract`; shapes must be the model's."""
+    path = (epath.Path(checkpoint) / "params").absolute()
+    with ocp.StandardCheckpointer() as reader:
+        stored = reader.metadata(path)
+        stored = getattr(stored, "item_metadata", stored)
+        found = {
+            path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(stored)
+        }
+        wanted = {
+            path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(abstract)
+        }
+        if found != wanted:
+            name = min(set(found.items()) ^ set(wanted.items()))[0]
+            raise UserError(
+                f"{checkpoint}: of another model: {name} is {found.get(name, 'missing')} there, "
+                f"{wanted.get(name, 'missing')} in the model asked for"
+            )
+        return reader.restore(path, abstract)

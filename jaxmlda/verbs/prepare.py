@@ -1,0 +1,184 @@
+"""`jaxmlda prepare CONFIG`: the recipe's SeqIO Tasks, run once, become rows and their ledger.
+
+In: corpus, trial, vocabulary, recipe; out: `OUTPUT/rows`. Each shard of each stream is tokenised by its own process
+and kept until the rows stand, so an interrupted call goes on where it was.
+"""
+
+import itertools
+import logging
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any, NamedTuple
+
+from etils import epath
+
+from jaxmlda.config import Recipe, Run, Stream, find, load
+from jaxmlda.corpus import Corpus, Trial
+from jaxmlda.errors import UserError
+from jaxmlda.progress import bar
+from jaxmlda.rows import build, tokens
+from jaxmlda.rows.store import Source
+from jaxmlda.rows.vocabulary import Vocabulary
+from jaxmlda.rows.vocabulary import load as load_vocabulary
+from jaxmlda.storage import digest, read_json
+from jaxmlda.streams import KINDS
+from jaxmlda.verbs.command import cores, print_config, read_run, run_file_parser
+
+PURPOSE = "Turn a recipe into rows of tokens with a ledger of every document in them."
+DOCUMENTS_A_SHARD = 5_000
+log = logging.getLogger("jaxmlda.prepare")
+
+
+class Job(NamedTuple):
+    """One shard of one stream, all in plain values so that it can cross to another process."""
+
+    recipe: str
+    stream: str
+    corpus: str
+    trial: str | None
+    vocabulary: str
+    index: int
+    number: int
+    target: str
+
+
+def streams_of(recipe: Recipe) -> list[Stream]:
+    """All streams of a recipe, in order."""
+    return list(itertools.chain.from_iterable(phase.streams for phase in recipe.phases))
+
+
+def source_of(run: Run, recipe: Recipe, corpus: Corpus, trial: Trial, vocabulary: Vocabulary) -> Source:
+    """Digests of what the rows are made from."""
+    return Source(
+        corpus=corpus.digest,
+        trial=trial.digest,
+        vocabulary=vocabulary.digest,
+        recipe=digest(recipe.model_dump(mode="json")),
+        rows=digest(run.rows.model_dump(mode="json")),
+    )
+
+
+def tokenise(job: Job) -> int:
+    """Runs one SeqIO Task over its shard and stores the tokens; gives their number."""
+    import seqio
+    import tensorflow as tf
+
+    import seqio_tasks
+
+    tf.config.set_visible_devices([], "GPU")
+    recipe = load(Recipe, job.recipe)
+    seqio_tasks.register(recipe, Corpus(job.corpus), Trial.read(job.trial), load_vocabulary(job.vocabulary))
+    task = seqio.get_mixture_or_task(seqio_tasks.task_name(recipe.name, job.stream))
+    shard = seqio.ShardInfo(job.index, job.number)
+    dataset = task.get_dataset(
+        sequence_length=None, split="train", shuffle=False, shard_info=shard, use_cached=False
+    )
+    texts = (
+        tokens.TokenText(
+            example["document"].decode(),
+            example["form"].decode(),
+            example["targets"],
+            example["ends"],
+            example["part_stop"],
+            [language.decode() for language in example["part_language"]],
+            example["part_from"],
+        )
+        for example in dataset.as_numpy_iterator()
+    )
+    return tokens.write(job.target, texts)
+
+
+def jobs_of(run: Run, recipe: Recipe, shards: int, work: epath.Path) -> list[Job]:
+    """Every shard of every stream."""
+    path = str(find(run.recipe, "recipes"))
+    return [
+        Job(
+            path,
+            stream.name,
+            run.corpus,
+            run.trial,
+            run.vocabulary,
+            index,
+            shards,
+            str(work / f"{stream.name}-{index:04d}.parquet"),
+        )
+        for stream in streams_of(recipe)
+        for index in range(shards)
+    ]
+
+
+def tokenise_all(jobs: list[Job]) -> None:
+    """Runs the jobs whose result is not there yet, one process a core."""
+    left = [job for job in jobs if not epath.Path(job.target).exists()]
+    if not left:
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(min(cores(), len(left)), mp_context=spawn) as pool,
+        bar(label="tokens", unit="token") as progress,
+    ):
+        for done in as_completed([pool.submit(tokenise, job) for job in left]):
+            progress.update(done.result())
+
+
+def check_existing(rows: epath.Path, source: Source) -> bool:
+    """Whether finished rows of the same source are there; rows of another source are an error, never replaced."""
+    if not (rows / "meta.json").exists():
+        return False
+    made = read_json(rows / "meta.json")["source"]
+    for name, value in source._asdict().items():
+        if made[name] != value:
+            raise UserError(
+                f"{rows}: made with another {name} (digest {made[name]}, now {value}); delete the folder or choose another output"
+            )
+    return True
+
+
+def prepare(run: Run) -> dict[str, Any]:
+    """Makes the rows of a run unless they are there; gives their meta data."""
+    recipe = load(Recipe, find(run.recipe, "recipes"))
+    for stream in streams_of(recipe):
+        if stream.kind not in KINDS:
+            raise UserError(
+                f"{run.recipe}: stream {stream.name}: kind {stream.kind!r} is unknown; the kinds are {', '.join(sorted(KINDS))}"
+            )
+    corpus, trial, vocabulary = Corpus(run.corpus), Trial.read(run.trial), load_vocabulary(run.vocabulary)
+    rows = epath.Path(run.output) / "rows"
+    source = source_of(run, recipe, corpus, trial, vocabulary)
+    if check_existing(rows, source):
+        return read_json(rows / "meta.json")
+    work = rows / f"tokens-{digest(source._asdict())}"
+    work.mkdir(parents=True, exist_ok=True)
+    shards = -(-len(corpus) // DOCUMENTS_A_SHARD)
+    jobs = jobs_of(run, recipe, shards, work)
+    tokenise_all(jobs)
+    streams = {
+        stream.name: tokens.read([job.target for job in jobs if job.stream == stream.name])
+        for stream in streams_of(recipe)
+    }
+    transfer = {stream.name: KINDS[stream.kind].transfer for stream in streams_of(recipe)}
+    meta = {
+        "recipe": recipe.name,
+        "native_languages": recipe.native_languages,
+        "vocabulary_size": vocabulary.size,
+        "source": source._asdict(),
+    }
+    meta = build.build(rows, recipe, run.rows, streams, vocabulary.pad_id, trial, transfer, meta)
+    work.rmtree()
+    return meta
+
+
+def run(words: list[str]) -> int:
+    """The verb."""
+    arguments, settings = read_run(run_file_parser("prepare", PURPOSE), words)
+    if arguments.print_config:
+        return print_config(settings)
+    meta = prepare(settings)
+    log.info(
+        "%s rows of %s tokens in %s/rows: %s real tokens",
+        f"{meta['rows']:,}",
+        meta["sequence_length"],
+        settings.output,
+        f"{meta['tokens']:,}",
+    )
+    return 0

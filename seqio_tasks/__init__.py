@@ -1,0 +1,10 @@
+"""SeqIO Tasks and Mixtures: the public face of the data.
+
+`register(recipe, corpus, trial, vocabulary)` adds the Tasks `jaxmlda.RECIPE.STREAM` and the Mixture `jaxmlda.RECIPE`;
+afterwards `seqio.get_mixture_or_task("jaxmlda.RECIPE")` works as for any other SeqIO data.
+"""
+
+from seqio_tasks.recipes import register, task_name
+from seqio_tasks.vocabulary import TextVocabulary
+
+__all__ = ["TextVocabulary", "register", "task_name"]
