@@ -42,9 +42,7 @@ def example(text: Text) -> dict[str, object]:
         "text": str(text),
         "part_stop": stops,
         "part_language": [part.language for part in text.parts],
-        "part_from": np.array(
-            [-1 if part.from_char is None else part.from_char for part in text.parts], np.int32
-        ),
+        "part_from": np.array([-1 if part.from_char is None else part.from_char for part in text.parts], np.int32),
     }
 
 
@@ -71,18 +69,14 @@ class StreamSource(seqio.DataSource):
     ) -> tf.data.Dataset:
         index, number = (shard_info.index, shard_info.num_shards) if shard_info else (0, 1)
         bounds = [len(self.corpus) * (index + offset) // number for offset in (0, 1)]
-        return tf.data.Dataset.from_generator(
-            functools.partial(self._examples, *bounds), output_signature=SIGNATURE
-        )
+        return tf.data.Dataset.from_generator(functools.partial(self._examples, *bounds), output_signature=SIGNATURE)
 
     def _examples(self, start: int, stop: int) -> Iterator[dict[str, object]]:
         for number in range(start, stop):
             document = self.corpus[number]
             if self.trial.arm(document.id) not in self.stream.arms:
                 continue
-            for text in texts_of(
-                document, self.stream.kind, tuple(self.stream.languages), self.stream.options
-            ):
+            for text in texts_of(document, self.stream.kind, tuple(self.stream.languages), self.stream.options):
                 yield example(text)
 
 
@@ -105,9 +99,7 @@ def tokenize(dataset: tf.data.Dataset, vocabulary: Vocabulary) -> tf.data.Datase
     return dataset.map(add, num_parallel_calls=1)
 
 
-def _register_stream(
-    recipe: str, stream: Stream, corpus: Corpus, trial: Trial, vocabulary: Vocabulary
-) -> str:
+def _register_stream(recipe: str, stream: Stream, corpus: Corpus, trial: Trial, vocabulary: Vocabulary) -> str:
     name = task_name(recipe, stream.name)
     if name in seqio.TaskRegistry.names():
         seqio.TaskRegistry.remove(name)
@@ -121,7 +113,7 @@ def _register_stream(
 
 
 def register(recipe: Recipe, corpus: Corpus, trial: Trial, vocabulary: Vocabulary) -> list[str]:
-    """Registers the recipe anew and gives the names of its Tasks; the Mixture's rates are the streams' shares or epochs."""
+    """Registers the recipe anew, gives the names of its Tasks; the Mixture's rates are shares or epochs."""
     rates = []
     for phase in recipe.phases:
         for stream in phase.streams:

@@ -113,9 +113,7 @@ def sets():
     """Both forms and languages: 2 to 5 options, one-token options, shared first tokens, an opening blank."""
     en, ja = WORDS_EN, WORDS_JA
     gen_en = [question(i, f"What is needed for {en[i]}?", en[i : i + 2 + i % 4], (i % 2,)) for i in range(9)]
-    gen_en.append(
-        question(90, "Which acid?", ["zinc", "zinc receptor", "zinc receptor binding", "iron"], (1, 2))
-    )
+    gen_en.append(question(90, "Which acid?", ["zinc", "zinc receptor", "zinc receptor binding", "iron"], (1, 2)))
     gen_ja = [
         question(i, f"{ja[i]}に必要なのは？", ja[i : i + 4], (i % 4,), name="ja_knowledge_generalization")
         for i in range(9)
@@ -128,7 +126,6 @@ def sets():
         question(91, "[BLANK] is needed for taste.", ["Zinc", "Iron oxide"], name="en_knowledge_memorization")
     )
     mem_ja = [
-        question(i, f"[BLANK]は{ja[i]}に必要。", ja[i + 1 : i + 4], name="ja_knowledge_memorization")
-        for i in range(5)
+        question(i, f"[BLANK]は{ja[i]}に必要。", ja[i + 1 : i + 4], name="ja_knowledge_memorization") for i in range(5)
     ]
     return {of[0].set: of for of in (gen_en, gen_ja, mem_en, mem_ja)}

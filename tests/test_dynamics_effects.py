@@ -69,9 +69,7 @@ def test_estimate_equals_a_plain_loop_over_questions(analysed):
         ("transfer", "en", "ja", "none"),
         ("added", "both", "ja", "ja"),
     ]:
-        row = only(
-            results["effects"], measure=measure, outcome="token", train=train, ask=ask, form="gen", step=20
-        )
+        row = only(results["effects"], measure=measure, outcome="token", train=train, ask=ask, form="gen", step=20)
         expected = gain(train, ask, "gen", 6 - 1) - gain(minus, ask, "gen", 6 - 1)
         assert scores.steps[5] == 20
         assert row["estimate"] == pytest.approx(expected, abs=1e-9)
@@ -178,9 +176,7 @@ def null_scores(rng, documents, per_document, steps):
     gold = np.tile([True, False, False, False], (n, 1))
     values = dict.fromkeys((*effects.OUTCOMES, "alone", "margin"), credit)
     ids = np.array([f"q{i}" for i in range(n)], dtype=object)
-    return Scores(
-        np.array(steps), np.full(n, "s", dtype=object), ids, labels, values, options, gold, np.zeros(n, bool)
-    )
+    return Scores(np.array(steps), np.full(n, "s", dtype=object), ids, labels, values, options, gold, np.zeros(n, bool))
 
 
 def test_without_any_effect_about_one_simulation_in_twenty_claims_one():
@@ -192,9 +188,7 @@ def test_without_any_effect_about_one_simulation_in_twenty_claims_one():
     for number in range(300):
         scores = null_scores(rng, 60, 3, (0, 10, 100, 1000))
         study = dynamics.study("null", scores, trial, ["en"], 1.0, draws=1000, seed=number)
-        rows = [
-            r for r in effects.effects(study) if r["measure"] == "acquisition" and r["outcome"] == "token"
-        ]
+        rows = [r for r in effects.effects(study) if r["measure"] == "acquisition" and r["outcome"] == "token"]
         at_the_end += not rows[-1]["low"] <= 0 <= rows[-1]["high"]
         anywhere += any(not r["band_low"] <= 0 <= r["band_high"] for r in rows[1:])
     assert 0.02 <= at_the_end / 300 <= 0.09

@@ -39,9 +39,7 @@ def test_item_figures_equal_a_plain_loop(scores, seed):
         right = [scores[q, o] for o in range(4) if gold[q, o]]
         wrong = [scores[q, o] for o in range(4) if not gold[q, o]]
         top = [o for o in range(4) if scores[q, o] == max(scores[q])]
-        assert items.credit(scores, gold)[q] == pytest.approx(
-            sum(gold[q, o] for o in top) / len(top), abs=1e-9
-        )
+        assert items.credit(scores, gold)[q] == pytest.approx(sum(gold[q, o] for o in top) / len(top), abs=1e-9)
         share = sum(math.exp(v) for v in right) / sum(math.exp(v) for v in scores[q])
         assert items.gold_probability(scores, gold)[q] == pytest.approx(share, abs=1e-9)
         assert items.margin(scores, gold)[q] == pytest.approx(max(right) - max(wrong), abs=1e-9)

@@ -32,9 +32,7 @@ def folder(tmp_path):
 
 
 def flags_of(folder, name="run", **more):
-    study = dynamics.study(
-        name, dynamics.load(folder), simulated.trial(PLAN), ["en", "ja"], 1.0, draws=200, **more
-    )
+    study = dynamics.study(name, dynamics.load(folder), simulated.trial(PLAN), ["en", "ja"], 1.0, draws=200, **more)
     return study, dynamics.analyse(study)[1]
 
 
@@ -68,9 +66,7 @@ def test_scores_equal_a_plain_reading_of_the_table(folder):
 def test_the_order_of_rows_does_not_matter(folder):
     before = dynamics.load(folder)
     table = read_table(path_of(folder, 1))
-    write_table(
-        path_of(folder, 1), table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows)))
-    )
+    write_table(path_of(folder, 1), table.take(pa.array(np.random.default_rng(0).permutation(table.num_rows))))
     after = dynamics.load(folder)
     assert np.array_equal(before.values["token"], after.values["token"])
     assert np.array_equal(before.options, after.options)
@@ -112,9 +108,7 @@ def test_a_missing_step_is_flagged_and_left_out(folder):
     table = read_table(path_of(folder, 200))
     write_table(other, table)
     study, flags = flags_of(folder)
-    assert {(flag.rule, flag.where) for flag in flags if flag.rule == "missing tables"} == {
-        ("missing tables", "other")
-    }
+    assert {(flag.rule, flag.where) for flag in flags if flag.rule == "missing tables"} == {("missing tables", "other")}
     assert np.isnan(study.scores.values["token"][0, study.scores.sets == "other"]).all()
 
 
@@ -157,9 +151,7 @@ def test_identical_tables_within_a_run_and_between_runs_are_flagged(folder):
     ]
     other, _ = flags_of(folder, name="twin")
     shared = identical_between([study, other])
-    assert shared[0] == Flag(
-        "identical tables", SET, "step 1 of run and step 1 of twin have identical scores"
-    )
+    assert shared[0] == Flag("identical tables", SET, "step 1 of run and step 1 of twin have identical scores")
     assert not any("step 0" in flag.text for flag in shared)
     assert identical_between([study]) == []
 

@@ -23,9 +23,7 @@ class Spelled:
 
     def encode_with_offsets(self, text):
         ends = np.cumsum([len(piece) for piece in self.cuts[text]])
-        return self.encode(text), [
-            (int(e) - len(p), int(e)) for e, p in zip(ends, self.cuts[text], strict=True)
-        ]
+        return self.encode(text), [(int(e) - len(p), int(e)) for e, p in zip(ends, self.cuts[text], strict=True)]
 
     def texts(self, scored, places):
         return [self.pieces[scored.ids[i] - 10] for i in places]
@@ -40,9 +38,7 @@ def test_joint_scores_tokens_that_overlap_the_answer_and_keeps_the_rest_apart():
 
 
 def test_joint_gives_a_token_across_a_boundary_to_the_answer_and_counts_it_as_merged():
-    spelled = Spelled(
-        ["味", "覚亜", "鉛", "欠乏"], ["味", "覚", "亜鉛欠", "乏"], ["味", "覚", "亜鉛", "欠乏"]
-    )
+    spelled = Spelled(["味", "覚亜", "鉛", "欠乏"], ["味", "覚", "亜鉛欠", "乏"], ["味", "覚", "亜鉛", "欠乏"])
     left = rules.joint(spelled, "味覚", "亜鉛", "欠乏")
     assert left.n_byte == 6
     first = Spelled(["味", "覚亜", "鉛", "欠乏"])
@@ -101,8 +97,7 @@ def test_joint_on_a_real_tokenizer_partitions_the_text(prompt, answer, rest):
     assert answer in said
     assert scored.merged == (said.strip() != answer)
     assert not any(
-        character in real.decode(list(scored.ids[1 : scored.answer[0]]))[len(prompt) :]
-        for character in answer
+        character in real.decode(list(scored.ids[1 : scored.answer[0]]))[len(prompt) :] for character in answer
     )
 
 

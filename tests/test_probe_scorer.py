@@ -108,9 +108,7 @@ def test_the_order_of_questions_changes_no_score():
     other_scorer, other = planned(given_sets={name: of[::-1]})
     sizes = [len(q.options) for q in of]
     straight = np.split(scorer.score(params(), ready.plans[name])[: sum(sizes)], np.cumsum(sizes)[:-1])
-    turned = np.split(
-        other_scorer.score(params(), other.plans[name])[: sum(sizes)], np.cumsum(sizes[::-1])[:-1]
-    )
+    turned = np.split(other_scorer.score(params(), other.plans[name])[: sum(sizes)], np.cumsum(sizes[::-1])[:-1])
     for one, other_one in zip(straight, turned[::-1], strict=True):
         np.testing.assert_allclose(one, other_one, rtol=1e-6, atol=1e-5)
 
@@ -149,9 +147,7 @@ def test_a_mesh_gives_the_same_scores():
     scorer, ready = planned()
     sharded = Scorer(decoder(), mesh)
     plan = ready.plans["en_knowledge_memorization"]
-    np.testing.assert_allclose(
-        sharded.score(params(), plan), scorer.score(params(), plan), rtol=1e-6, atol=1e-5
-    )
+    np.testing.assert_allclose(sharded.score(params(), plan), scorer.score(params(), plan), rtol=1e-6, atol=1e-5)
 
 
 def test_bf16_rounds_weights_first_so_that_a_bf16_restore_agrees_with_float32_weights():

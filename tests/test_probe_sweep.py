@@ -63,7 +63,7 @@ def test_a_finished_sweep_loads_nothing_and_an_interrupted_one_goes_on(evaluator
     first, second, third = checkpoints(loaded)
     with pytest.raises(KeyboardInterrupt):
         sweep.run(evaluator, [first, second._replace(load=stop), third], tmp_path)
-    assert {path.parts[0] for path in values(tmp_path)} == {"step_00000000"}
+    assert {path.parts[:2] for path in values(tmp_path)} == {("scores", "step_00000000")}
     loaded.clear()
     outcome = sweep.run(evaluator, checkpoints(loaded), tmp_path)
     assert (loaded, outcome.skipped, outcome.scored, outcome.failed) == ([1, 2], [0], [1, 2], [])
@@ -123,9 +123,7 @@ def test_the_call_returns_the_accuracies_of_the_tables(evaluator, tmp_path):
             by_delta = [r["sum_logp"] - b["sum_logp"] for r, b in rows]
             right["token"].append(int(np.argmax(by_token)) in question.answers)
             right["delta"].append(int(np.argmax(by_delta)) in question.answers)
-        assert {by: told[name][by] for by in right} == {
-            by: pytest.approx(np.mean(of)) for by, of in right.items()
-        }
+        assert {by: told[name][by] for by in right} == {by: pytest.approx(np.mean(of)) for by, of in right.items()}
 
 
 def test_delta_is_null_without_a_step_0(evaluator, tmp_path):

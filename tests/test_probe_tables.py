@@ -11,9 +11,7 @@ from jaxmlda.questions import Question
 def made(*of, neutral=None, alone=None):
     """A table from (gold indices, [(sum_logp, n_tok, n_char, n_byte)]) per question."""
     questions = [
-        Question(
-            f"q{i}", "?", [str(o) for o in range(len(rows))], gold, {"docid": f"d{i}"}, "en_generalization"
-        )
+        Question(f"q{i}", "?", [str(o) for o in range(len(rows))], gold, {"docid": f"d{i}"}, "en_generalization")
         for i, (gold, rows) in enumerate(of)
     ]
     scored = [[Scored((1, 2), (1,), (), *row[1:], False) for row in rows] for _, rows in of]
@@ -85,9 +83,7 @@ def test_delta_is_the_change_since_step_0():
 
 def test_an_option_without_a_scored_token_is_never_chosen():
     table = made(((1,), [(0.0, 0, 3, 3), (-7.0, 3, 3, 3)]))
-    assert all(
-        accuracy.accuracy(table, by, share=True) == 1.0 for by in ("sum", "token", "char", "byte", "pmi")
-    )
+    assert all(accuracy.accuracy(table, by, share=True) == 1.0 for by in ("sum", "token", "char", "byte", "pmi"))
 
 
 def test_options_alone_are_compared_per_token():
@@ -99,12 +95,8 @@ def test_options_alone_are_compared_per_token():
 def test_shuffled_gold_labels_give_chance():
     rng = np.random.default_rng(0)
     n = 4000
-    table = made(
-        *[((int(rng.integers(4)),), [(-float(x), 1, 1, 1) for x in rng.random(4)]) for _ in range(n)]
-    )
-    assert accuracy.accuracy(table, "sum", share=True) == pytest.approx(
-        0.25, abs=4 * np.sqrt(0.25 * 0.75 / n)
-    )
+    table = made(*[((int(rng.integers(4)),), [(-float(x), 1, 1, 1) for x in rng.random(4)]) for _ in range(n)])
+    assert accuracy.accuracy(table, "sum", share=True) == pytest.approx(0.25, abs=4 * np.sqrt(0.25 * 0.75 / n))
 
 
 def test_a_table_is_the_same_after_writing_and_reading(tmp_path):

@@ -6,9 +6,7 @@ from jaxmlda.questions import Question, baselines, logit, options
 
 
 def question(number, texts, answers, document=None):
-    return Question(
-        str(number), "?", texts, answers, {"docid": document or f"d{number}"}, "en_generalization"
-    )
+    return Question(str(number), "?", texts, answers, {"docid": document or f"d{number}"}, "en_generalization")
 
 
 BY_HAND = [
@@ -81,4 +79,3 @@ def test_features_follow_the_texts_when_options_change_places():
     texts = ["Zinc", "亜鉛欠乏", "12 mg", "copper-oxide"]
     order = [2, 0, 3, 1]
     np.testing.assert_allclose(options.counts([texts[i] for i in order]), options.counts(texts)[order])
-    np.testing.assert_allclose(options.ngrams([texts[i] for i in order]), options.ngrams(texts)[order])

@@ -22,9 +22,7 @@ GOOD = {
 
 def written(tmp_path, *records, name="en_knowledge_memorization.jsonl"):
     path = tmp_path / name
-    lines = [
-        record if isinstance(record, str) else json.dumps(record, ensure_ascii=False) for record in records
-    ]
+    lines = [record if isinstance(record, str) else json.dumps(record, ensure_ascii=False) for record in records]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 

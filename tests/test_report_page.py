@@ -65,9 +65,7 @@ def run_data(folder, plan=PLAN, name="run", native=("en", "ja"), **more):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     baselines = {
-        f"{x}_knowledge_{kind}": {"longest": 0.3}
-        for x in ("en", "ja")
-        for kind in ("memorization", "generalization")
+        f"{x}_knowledge_{kind}": {"longest": 0.3} for x in ("en", "ja") for kind in ("memorization", "generalization")
     }
     return run_data(tmp_path_factory.mktemp("run"), baselines=baselines)
 
@@ -181,10 +179,7 @@ def test_verdict_tells_estimate_interval_and_sizes_of_the_rows(run, built):
     text += "180 questions of 90 documents"
     assert text in built[1]
     assert "They do not cover another seed" in built[1]
-    assert (
-        "Learned beyond control: English cloze yes, question yes; Japanese cloze yes, question yes."
-        in built[1]
-    )
+    assert "Learned beyond control: English cloze yes, question yes; Japanese cloze yes, question yes." in built[1]
 
 
 def test_curves_effects_and_summary_tell_the_same(built):
@@ -196,9 +191,7 @@ def test_curves_effects_and_summary_tell_the_same(built):
         assert (line["train"], int(line["step"])) == (row["train"], row["step"])
         assert float(line["estimate"]) == row["estimate"]
     for told in read_json(built[0] / "summary.json")["runs"][0]["effects"]:
-        same = [
-            r for r in primary if all(r[k] == told[k] for k in ("measure", "train", "ask", "form", "step"))
-        ]
+        same = [r for r in primary if all(r[k] == told[k] for k in ("measure", "train", "ask", "form", "step"))]
         assert same[0]["low"] == told["low"]
 
 
@@ -274,9 +267,7 @@ def test_exposures_and_fates_reach_the_list_of_questions(run):
     page = render([analyse(seen, 200, 0)], "t")
     data = json.loads(re.search(r'id="question-data">(.*?)</script>', page, re.DOTALL).group(1))
     rows = data["runs"][0]["rows"]
-    mine = [
-        row for row in rows if (data["texts"][row["text"]]["set"], data["texts"][row["text"]]["id"]) == key
-    ]
+    mine = [row for row in rows if (data["texts"][row["text"]]["set"], data["texts"][row["text"]]["id"]) == key]
     assert len(rows) == len(run.scores.ids)
     assert len(mine) == 1
     assert mine[0]["seen"] == 7

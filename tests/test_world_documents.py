@@ -16,9 +16,7 @@ LANGUAGES = ("en", "ja")
 ENDS = {"en": r"(?<=\.) (?=[A-Z])", "ja": r"(?<=。)"}
 
 
-@pytest.fixture(
-    scope="module", params=[("biomedical", "target"), ("biomedical", "general"), ("science", "target")]
-)
+@pytest.fixture(scope="module", params=[("biomedical", "target"), ("biomedical", "general"), ("science", "target")])
 def world(request):
     domain_name, names = request.param
     return World(seed=3, documents=400, domain=domain_name, names=names)
@@ -135,8 +133,7 @@ def test_the_two_name_spaces_share_no_entity():
         terms = list(World(seed=3, documents=400, names=space).lexicon())
         ids.append({term.id for term in terms})
         names.append(
-            {form for term in terms for form in (term.en, term.ja) if term.kind != "gene"}
-            | {term.en for term in terms}
+            {form for term in terms for form in (term.en, term.ja) if term.kind != "gene"} | {term.en for term in terms}
         )
     assert ids[0].isdisjoint(ids[1])
     assert names[0].isdisjoint(names[1])

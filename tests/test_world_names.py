@@ -25,9 +25,7 @@ def contained(names):
     found = []
     for name in known:
         for size in range(shortest, len(name)):
-            found += [
-                (name[a : a + size], name) for a in range(len(name) - size + 1) if name[a : a + size] in known
-            ]
+            found += [(name[a : a + size], name) for a in range(len(name) - size + 1) if name[a : a + size] in known]
     return found
 
 

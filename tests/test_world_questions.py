@@ -98,9 +98,7 @@ def test_distractors_are_of_the_same_kind_and_absent_from_the_document(asked):
 def test_distractors_are_about_as_long_as_the_gold(asked):
     _, _, questions = asked
     for language in LANGUAGES:
-        ratios = [
-            len(o) / len(q.options[language][q.answer_idx]) for q in questions for o in q.options[language]
-        ]
+        ratios = [len(o) / len(q.options[language][q.answer_idx]) for q in questions for o in q.options[language]]
         assert sum(0.75 <= r <= 1.34 for r in ratios) / len(ratios) > 0.99
 
 
@@ -249,8 +247,6 @@ def test_dealing_keeps_answers_apart_and_blocks_large_enough(numbers, rng):
         assert len({answers[q] for q in block}) == len(block)
 
 
-@pytest.mark.parametrize(
-    ("gold", "rivals", "share"), [(5, [4, 4, 3], 1), (5, [5, 4, 5], 1 / 3), (5, [6, 1, 1], 0)]
-)
+@pytest.mark.parametrize(("gold", "rivals", "share"), [(5, [4, 4, 3], 1), (5, [5, 4, 5], 1 / 3), (5, [6, 1, 1], 0)])
 def test_the_extreme_share_splits_ties(gold, rivals, share):
     assert options.extreme_share(gold, rivals) == share

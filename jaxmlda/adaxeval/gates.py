@@ -54,8 +54,7 @@ def _own_wording(question: Question, document: str) -> bool:
         return True
     names = (question.metadata["triple"]["subject"], question.metadata["triple"]["object"], *question.options)
     asked, told = (
-        _runs(_masked(text, names), question.language)
-        for text in (question.question, question.metadata["sentence"])
+        _runs(_masked(text, names), question.language) for text in (question.question, question.metadata["sentence"])
     )
     return not asked & told
 
@@ -68,9 +67,7 @@ def _masked(text: str, names: tuple[str, ...]) -> str:
 
 def _runs(text: str, language: str) -> set[tuple[str, ...]]:
     units = (
-        re.findall(rf"\w+|{MASK}", text.casefold())
-        if language == "en"
-        else list(re.sub(r"[\s、。，．？?]+", "", text))
+        re.findall(rf"\w+|{MASK}", text.casefold()) if language == "en" else list(re.sub(r"[\s、。，．？?]+", "", text))
     )
     size = RUN[language]
     runs = {tuple(units[start : start + size]) for start in range(len(units) - size + 1)}

@@ -10,7 +10,7 @@ FORMS = {"mem": "memorization", "gen": "generalization"}
 
 
 def from_world(asked: Iterable[WorldQuestion]) -> dict[str, list[Question]]:
-    """{en,ja}_knowledge_{memorization,generalization}: the two forms of a question share an id, the languages a pair."""
+    """{en,ja}_knowledge_{memorization,generalization}: the forms of a question share an id, the languages a pair."""
     sets: dict[str, list[Question]] = {
         f"{language}_knowledge_{name}": [] for language in LANGUAGES for name in FORMS.values()
     }
@@ -41,6 +41,4 @@ def _record(one: WorldQuestion, language: str, form: str, stem: str) -> Question
         "sentence_span": list(one.sentence_span[language]),
     }
     text = one.cloze[language] if form == "mem" else one.question[language]
-    return Question(
-        id=one.id, question=text, options=options, answers=(one.answer_idx,), metadata=metadata, set=stem
-    )
+    return Question(id=one.id, question=text, options=options, answers=(one.answer_idx,), metadata=metadata, set=stem)

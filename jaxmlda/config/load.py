@@ -88,9 +88,7 @@ def _scalar(text: str) -> Any:
 
 def dump(settings: BaseModel) -> str:
     """The settings as YAML, every default written out."""
-    return yaml.safe_dump(
-        settings.model_dump(by_alias=True, mode="json"), sort_keys=False, allow_unicode=True
-    )
+    return yaml.safe_dump(settings.model_dump(by_alias=True, mode="json"), sort_keys=False, allow_unicode=True)
 
 
 def describe(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str]]:
@@ -101,11 +99,7 @@ def describe(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, st
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             yield from describe(inner, f"{dotted}.")
             continue
-        default = (
-            "(needed)"
-            if field.is_required()
-            else yaml.safe_dump(field.get_default(), default_flow_style=True)
-        )
+        default = "(needed)" if field.is_required() else yaml.safe_dump(field.get_default(), default_flow_style=True)
         yield dotted, default.replace("\n...", "").strip(), field.description or ""
 
 
@@ -124,9 +118,7 @@ def explain(error: ValidationError, model: type[BaseModel], source: str, lines: 
             faults.append(f"{where}: {dotted} is needed")
         else:
             given = "" if isinstance(fault["input"], dict | BaseModel) else f" (given: {fault['input']!r})"
-            faults.append(
-                f"{where}: {dotted or 'settings'}: {fault['msg'].removeprefix('Value error, ')}{given}"
-            )
+            faults.append(f"{where}: {dotted or 'settings'}: {fault['msg'].removeprefix('Value error, ')}{given}")
     return "\n".join(faults)
 
 

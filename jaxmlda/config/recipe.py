@@ -17,9 +17,7 @@ class Stream(Settings):
 
     name: str = setting("name of the stream, unique in the recipe", pattern=r"^[a-z0-9][a-z0-9_]*$")
     kind: str = setting("kind of text: a name registered in jaxmlda/streams")
-    languages: list[Language] = setting(
-        "languages of the text, in the order that the kind needs", min_length=1
-    )
+    languages: list[Language] = setting("languages of the text, in the order that the kind needs", min_length=1)
     arms: list[Arm] = setting("arms of the trial whose documents it may draw from", min_length=1)
     share: float | None = setting("share of the phase's tokens", None, gt=0, le=1)
     epochs: Annotated[int, Field(gt=0)] | None = setting("times that every document is given", None)

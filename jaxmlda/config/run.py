@@ -20,9 +20,7 @@ class Rows(Settings):
     attention: Literal["within", "across"] = setting(
         "whether a token may attend `across` the documents of its row", "within"
     )
-    total_tokens: Count | None = setting(
-        "tokens of a recipe with shares; null for a recipe with epochs", None
-    )
+    total_tokens: Count | None = setting("tokens of a recipe with shares; null for a recipe with epochs", None)
     seed: int = setting("seed of the order of documents and rows", 0, ge=0)
 
 
@@ -68,9 +66,7 @@ class Optimizer(Settings):
 class Schedule(Settings):
     """Learning rate over the steps."""
 
-    name: Literal["constant", "cosine", "linear", "wsd"] = setting(
-        "shape; `wsd` is warm-up, stable, decay", "cosine"
-    )
+    name: Literal["constant", "cosine", "linear", "wsd"] = setting("shape; `wsd` is warm-up, stable, decay", "cosine")
     peak: float = setting("highest learning rate", 2e-5, gt=0, le=1)
     final: float = setting("learning rate of the last step", 2e-6, ge=0, le=1)
     warmup_steps: int = setting("steps of linear warm-up from 0", 0, ge=0)
@@ -103,16 +99,12 @@ class Training(Settings):
     remat: Literal["none", "full", "dots"] = setting("what the backward pass computes again", "full")
     attention: str = setting("attention kernel", "plain")
     accumulate: Count = setting("parts that a batch is cut into, one after the other", 1)
-    on_nan: Literal["stop", "skip"] = setting(
-        "a loss that is no number ends the run, or its step is skipped", "stop"
-    )
+    on_nan: Literal["stop", "skip"] = setting("a loss that is no number ends the run, or its step is skipped", "stop")
 
     @model_validator(mode="after")
     def _parts_fit(self) -> "Training":
         if self.batch_size % self.accumulate:
-            raise ValueError(
-                f"training.accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})"
-            )
+            raise ValueError(f"training.accumulate ({self.accumulate}) must divide batch_size ({self.batch_size})")
         return self
 
 

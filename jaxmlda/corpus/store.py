@@ -65,9 +65,7 @@ def _decode(record: dict[str, Any]) -> Document:
         ja=text("ja"),
         titles={language: text(f"title_{language}") for language in PAIRED if record[f"title_{language}"]},
         keywords={
-            language: texts(f"keywords_{language}")
-            for language in PAIRED
-            if len(record[f"keywords_{language}"])
+            language: texts(f"keywords_{language}") for language in PAIRED if len(record[f"keywords_{language}"])
         },
         subjects=texts("subjects"),
         year=int(record["year"]),
@@ -137,7 +135,8 @@ class Corpus:
         self._records = builder.as_data_source(SPLIT)
         if len(self._records) != self.card["documents"]:
             raise UserError(
-                f"{self.folder}: {len(self._records)} documents stored, {self.card['documents']} on the card; make it again"
+                f"{self.folder}: {len(self._records)} documents stored, {self.card['documents']} on the card; "
+                "make it again"
             )
 
     def __len__(self) -> int:

@@ -39,9 +39,7 @@ def parse_shares(text: str) -> dict[str, float]:
     if unknown:
         raise UserError(f"arms: {', '.join(unknown)} unknown; the arms are {', '.join(ARMS)}")
     if any(share < 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-9:
-        raise UserError(
-            f"arms: the shares must not be negative and must sum to 1, not to {sum(shares.values()):g}"
-        )
+        raise UserError(f"arms: the shares must not be negative and must sum to 1, not to {sum(shares.values()):g}")
     return shares
 
 

@@ -117,9 +117,7 @@ def group_curve(study: Study, cell: Cell, at: NDArray, name: str) -> Curve:
 
 
 def _names(study: Study, cell: Cell) -> list[str]:
-    present = set(study.group[cell.index].tolist()) | {
-        x for x in study.label[cell.index].tolist() if x.endswith("*")
-    }
+    present = set(study.group[cell.index].tolist()) | {x for x in study.label[cell.index].tolist() if x.endswith("*")}
     return [name for name in GROUPS if name in present] + sorted(present - set(GROUPS))
 
 

@@ -81,9 +81,7 @@ def too_small(study: Study, results: Results) -> Found:
             )
 
 
-@flag(
-    "too few documents", "A group is too small to estimate an effect; its counts are shown and nothing else."
-)
+@flag("too few documents", "A group is too small to estimate an effect; its counts are shown and nothing else.")
 def too_few(study: Study, results: Results) -> Found:
     """A group of the trial with fewer documents than an effect needs."""
     for (measure, train, ask, form), curve in by_contrast(results["effects"]).items():

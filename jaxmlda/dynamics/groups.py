@@ -32,9 +32,7 @@ def label_of(arm: str, native: Sequence[str]) -> str:
     return arm if group == arm else f"{arm}*" if arm in PERMITS else group
 
 
-def assign(
-    documents: Sequence[str], trial: pa.Table | None, native: Sequence[str]
-) -> tuple[NDArray, NDArray]:
+def assign(documents: Sequence[str], trial: pa.Table | None, native: Sequence[str]) -> tuple[NDArray, NDArray]:
     """(groups, labels), one for each document; a document that the trial does not know is `outside`."""
     arms: dict[str, str] = {}
     if trial is not None:

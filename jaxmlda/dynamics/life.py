@@ -19,9 +19,7 @@ def fates(first: NDArray, last: NDArray) -> NDArray:
     half).
     """
     before, after = first > 0.5, last > 0.5
-    names = np.where(
-        after, np.where(before, "retained", "acquired"), np.where(before, "forgotten", "unacquired")
-    )
+    names = np.where(after, np.where(before, "retained", "acquired"), np.where(before, "forgotten", "unacquired"))
     return names.astype(object)
 
 
@@ -32,9 +30,7 @@ def first_learned(steps: NDArray, credit: NDArray, stable_for: int = STABLE_FOR)
     At the end of a run fewer checkpoints than that are left: such a run of right answers does not count.
     """
     right = credit > 0.5
-    windows = np.lib.stride_tricks.sliding_window_view(right, min(stable_for, len(steps)), axis=0).all(
-        axis=-1
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(right, min(stable_for, len(steps)), axis=0).all(axis=-1)
     found = windows.any(axis=0) & ~right[0]
     return [int(steps[at]) if ok else None for ok, at in zip(found, windows.argmax(axis=0), strict=True)]
 
@@ -89,7 +85,5 @@ def _row(study: Study, cell: Cell, label: str, first: int, last: int) -> Row:
         "forgotten_share": counts["forgotten"] / n,
         "net_share": (counts["acquired"] - counts["forgotten"]) / n,
         "mcnemar_p": describe.mcnemar(counts["forgotten"], counts["acquired"]),
-        "clustered_error": describe.clustered_error(
-            credit[last, index] - credit[first, index], study.cluster[index]
-        ),
+        "clustered_error": describe.clustered_error(credit[last, index] - credit[first, index], study.cluster[index]),
     }

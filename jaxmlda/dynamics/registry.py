@@ -100,8 +100,6 @@ def analyse(study: Any) -> tuple[Results, list[Flag]]:
     """Every measure's rows by name, then the flags that those rows and the tables raise."""
     results = {name: entry.function(study) for name, entry in measures().items()}
     flags = [
-        Flag(name, where, text)
-        for name, rule in flag_rules().items()
-        for where, text in rule.function(study, results)
+        Flag(name, where, text) for name, rule in flag_rules().items() for where, text in rule.function(study, results)
     ]
     return results, flags

@@ -124,18 +124,14 @@ def _set_scores(steps: NDArray, tables: dict[int, SetTable], ties: str) -> Score
         values[function.__name__] = function(by_token, head.gold)
     truncated = np.any([table.truncated for table in tables.values()], axis=0)
     sets = np.full(len(head.ids), head.set, dtype=object)
-    return Scores(
-        steps, sets, np.array(head.ids, dtype=object), head.labels, values, by_token, head.gold, truncated
-    )
+    return Scores(steps, sets, np.array(head.ids, dtype=object), head.labels, values, by_token, head.gold, truncated)
 
 
 def _per(total: NDArray, length: NDArray) -> NDArray:
     return total / np.maximum(length, 1.0)
 
 
-def _joined(
-    steps: NDArray, parts: list[Scores], facts: list[TableFact], missing: list[tuple[int, str]]
-) -> Scores:
+def _joined(steps: NDArray, parts: list[Scores], facts: list[TableFact], missing: list[tuple[int, str]]) -> Scores:
     width = max(part.gold.shape[1] for part in parts)
 
     def widen(array: NDArray, empty: object) -> NDArray:

@@ -49,9 +49,7 @@ def read_set(path: epath.PathLike, step: int) -> SetTable:
     table = read_table(source)
     missing = [name for name in REQUIRED if name not in table.column_names]
     if missing:
-        raise UserError(
-            f"{source}: no score table, it lacks {', '.join(missing)}; probe this checkpoint again"
-        )
+        raise UserError(f"{source}: no score table, it lacks {', '.join(missing)}; probe this checkpoint again")
     own = table.filter(pc.equal(table["step"], step))
     if own.num_rows == 0:
         raise UserError(f"{source}: holds no row of step {step}; probe this checkpoint again")
@@ -66,9 +64,7 @@ def _arrange(table: pa.Table, path: str, step: int, digest: str, strangers: int)
     ids = names.dictionary.to_pylist()
     option = table["option"].to_numpy().astype(np.int64)
     if None in ids or names.indices.null_count or option.min() < 0 or option.max() >= MOST_OPTIONS:
-        raise UserError(
-            f"{path}: a row has no question id or an impossible option number; probe this checkpoint again"
-        )
+        raise UserError(f"{path}: a row has no question id or an impossible option number; probe this checkpoint again")
     order = sorted(range(len(ids)), key=ids.__getitem__)
     place = np.empty(len(ids), np.int64)
     place[order] = np.arange(len(ids))
@@ -95,9 +91,7 @@ def _arrange(table: pa.Table, path: str, step: int, digest: str, strangers: int)
     )
 
 
-def _spread(
-    table: pa.Table, name: str, slots: NDArray, first: NDArray, shape: tuple[int, int]
-) -> NDArray[np.float64]:
+def _spread(table: pa.Table, name: str, slots: NDArray, first: NDArray, shape: tuple[int, int]) -> NDArray[np.float64]:
     column = table[name]
     if pa.types.is_boolean(column.type):
         column = pc.cast(column, pa.int8())

@@ -1,4 +1,4 @@
-"""The Hugging Face format of Llama checkpoints. In: a folder of safetensors and `config.json`; out: parameters, and back.
+"""The Hugging Face format of Llama checkpoints: a folder of safetensors with its `config.json`, read and written.
 
 The mapping is data: our name, their name, how the matrix is turned. Pickled weights are refused.
 """
@@ -62,19 +62,13 @@ def read_config(folder: epath.PathLike) -> ModelConfig:
     stored = read_json(path)
     names = stored.get("architectures") or []
     if not set(names) & set(SUPPORTED):
-        raise UserError(
-            f"{path}: architectures {names} is not supported; supported are {', '.join(SUPPORTED)}"
-        )
+        raise UserError(f"{path}: architectures {names} is not supported; supported are {', '.join(SUPPORTED)}")
     for name, values in UNDERSTOOD.items():
         if name in stored and stored[name] not in values:
-            raise UserError(
-                f"{path}: {name} is {stored[name]!r}; understood are {', '.join(map(repr, values))}"
-            )
+            raise UserError(f"{path}: {name} is {stored[name]!r}; understood are {', '.join(map(repr, values))}")
     rope = stored.get("rope_parameters") or {}
     if rope.get("rope_type", "default") != "default":
-        raise UserError(
-            f"{path}: rope_parameters.rope_type is {rope['rope_type']!r}; understood is 'default'"
-        )
+        raise UserError(f"{path}: rope_parameters.rope_type is {rope['rope_type']!r}; understood is 'default'")
     heads = stored["num_attention_heads"]
     return ModelConfig(
         vocab_size=stored["vocab_size"],
@@ -119,9 +113,7 @@ def _check_names(folder: epath.Path, there: set[str], config: ModelConfig) -> No
     if config.tied_embeddings:
         surplus.discard("lm_head.weight")
     if wanted - there or surplus:
-        raise UserError(
-            f"{folder}: tensors missing: {sorted(wanted - there)[:5]}; surplus: {sorted(surplus)[:5]}"
-        )
+        raise UserError(f"{folder}: tensors missing: {sorted(wanted - there)[:5]}; surplus: {sorted(surplus)[:5]}")
 
 
 def read_params(folder: epath.PathLike, config: ModelConfig, like: Any) -> Any:

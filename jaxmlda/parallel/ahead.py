@@ -25,7 +25,7 @@ def compile_for(
     donate: tuple[int, ...] = (),
     out_shardings: Any = None,
 ) -> Compiled:
-    """Compiles for the devices of a mesh, which need not be this machine's; leaves without a sharding are replicated."""
+    """Compiles for a mesh, which need not be of this machine; leaves without a sharding are replicated."""
 
     def placed(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
         sharding = leaf.sharding or NamedSharding(topology, PartitionSpec())

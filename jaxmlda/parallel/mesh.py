@@ -1,4 +1,4 @@
-"""The named mesh (slice, data, fsdp, tensor). In: the sizes of the run file; out: a mesh and the shardings of batches."""
+"""The named mesh (slice, data, fsdp, tensor). In: sizes from the run file; out: a mesh, the shardings of batches."""
 
 import math
 from collections.abc import Mapping
@@ -23,9 +23,7 @@ def sizes(wanted: Mapping[str, int], devices: int) -> tuple[int, ...]:
     known = math.prod(number for number in numbers if number != -1)
     if devices % known or (not rest and known != devices):
         shape = ", ".join(f"{axis}={number}" for axis, number in zip(AXES, numbers, strict=True))
-        raise UserError(
-            f"mesh {shape} does not fit {devices} devices: the product must be {devices}; set one to -1"
-        )
+        raise UserError(f"mesh {shape} does not fit {devices} devices: the product must be {devices}; set one to -1")
     return tuple(devices // known if number == -1 else number for number in numbers)
 
 

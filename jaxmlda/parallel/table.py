@@ -29,9 +29,7 @@ def spec_for(name: str) -> PartitionSpec:
     for pattern, axes in TABLE:
         if re.search(pattern, name):
             return PartitionSpec(*axes)
-    raise UserError(
-        f"parameter {name!r} has no row in the sharding table; add one to jaxmlda/parallel/table.py"
-    )
+    raise UserError(f"parameter {name!r} has no row in the sharding table; add one to jaxmlda/parallel/table.py")
 
 
 def param_shardings(mesh: Mesh, abstract: Any) -> Any:

@@ -32,9 +32,7 @@ def scores(table: pa.Table, by: str, base: pa.Table | None = None) -> np.ndarray
     return np.where(n_tok > 0, value, np.where(np.isnan(value), np.nan, -np.inf))
 
 
-def credits(
-    table: pa.Table, by: str, *, share: bool, base: pa.Table | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def credits(table: pa.Table, by: str, *, share: bool, base: pa.Table | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Credit per question (NaN where a score is missing) and how many options are tied at its top.
 
     With `share`, m tied options have 1/m each (rule `joint`); without, the first of them is the answer

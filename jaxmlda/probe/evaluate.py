@@ -1,6 +1,6 @@
 """The evaluator: question sets made ready once, then scored at any number of checkpoints.
 
-In: a decoder, a vocabulary, question sets. Out: `step_XXXXXXXX/SET.parquet` and accuracies. The training
+In: a decoder, a vocabulary, question sets. Out: `scores/step_XXXXXXXX/SET.parquet` and accuracies. The training
 loop and the sweep over finished checkpoints use the same object, so the same weights have the same scores
 in both.
 """
@@ -171,7 +171,7 @@ class Evaluator:
 
 def path_of(out_dir: epath.PathLike, step: int, name: str) -> epath.Path:
     """Where the table of a set at a step lies."""
-    return epath.Path(out_dir) / f"step_{step:08d}" / f"{name}.parquet"
+    return epath.Path(out_dir) / "scores" / f"step_{step:08d}" / f"{name}.parquet"
 
 
 def metadata_of(path: epath.PathLike) -> tuple[dict[str, str], dict[str, float]] | None:

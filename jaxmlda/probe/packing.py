@@ -80,10 +80,7 @@ def pack(
     per_batch = rows_per_batch or min(max(TOKENS_PER_BATCH // length, 1), max(len(r) for r in rows.values()))
     per_batch = -(-max(per_batch, 1) // rows_multiple) * rows_multiple
     batches = {name: [r[i : i + per_batch] for i in range(0, len(r), per_batch)] for name, r in rows.items()}
-    edges = {
-        name: [sum(len(tree.edge_from) for row in b for tree in row) for b in of]
-        for name, of in batches.items()
-    }
+    edges = {name: [sum(len(tree.edge_from) for row in b for tree in row) for b in of] for name, of in batches.items()}
     most = max((n for counts in edges.values() for n in counts), default=1)
     shape = Shape(per_batch, length, -(-most // EDGE_MULTIPLE) * EDGE_MULTIPLE)
     return {
@@ -101,9 +98,7 @@ def fill(trees: Sequence[Tree], length: int) -> list[list[Tree]]:
     """Rows of trees: the largest first, each into the first row with room."""
     sizes = np.array([len(tree.tokens) for tree in trees], int)
     if sizes.size and sizes.max() > length:
-        raise UserError(
-            f"A question needs {sizes.max()} tokens, rows hold {length}; choose longer rows for the probe."
-        )
+        raise UserError(f"A question needs {sizes.max()} tokens, rows hold {length}; choose longer rows for the probe.")
     rows: list[list[Tree]] = []
     room = np.full(len(trees), length)
     for index in np.argsort(-sizes, kind="stable"):
@@ -134,9 +129,7 @@ def _check_ids(trees: Sequence[Tree], vocab_size: int) -> None:
 
 
 def _batch(rows: Sequence[Sequence[Tree]], shape: Shape, spare_slot: int) -> Batch:
-    grids = {
-        name: np.zeros((shape.rows, shape.length), np.int32) for name in ("tokens", "positions", "branches")
-    }
+    grids = {name: np.zeros((shape.rows, shape.length), np.int32) for name in ("tokens", "positions", "branches")}
     segments = np.zeros((shape.rows, shape.length), np.int32)
     edges = np.zeros((4, shape.edges), np.int32)
     edges[3] = spare_slot

@@ -53,8 +53,7 @@ def prepare(
         return rules.truncate(rule(vocabulary, prompt, answer, rest), limit)
 
     results = {
-        name: [[scored(*template.split(q, option)) for option in q.options] for q in of]
-        for name, of in sets.items()
+        name: [[scored(*template.split(q, option)) for option in q.options] for q in of] for name, of in sets.items()
     }
     neutral = _distinct((q.language, option) for of in sets.values() for q in of for option in q.options)
     alone = _distinct(option for of in sets.values() for q in of for option in q.options)
@@ -80,9 +79,7 @@ def prepare(
             name,
             of,
             results[name],
-            neutral=np.array(
-                [-1 if _opens(q, template) else neutral[q.language, option] for q, option in keys]
-            ),
+            neutral=np.array([-1 if _opens(q, template) else neutral[q.language, option] for q, option in keys]),
             alone=places + len(neutral),
             n_tok_alone=np.array([by_itself[place].n_tok for place in places]),
             has_rest=split,
@@ -96,9 +93,7 @@ def question_trees(scored: Sequence[Sequence[Scored]], split: bool) -> list[tree
     total = sum(map(len, scored))
     built, slot = [], 0
     for options in scored:
-        strands = [
-            trees.strand(one, slot + o, total + slot + o if split else None) for o, one in enumerate(options)
-        ]
+        strands = [trees.strand(one, slot + o, total + slot + o if split else None) for o, one in enumerate(options)]
         built.append(trees.build(strands))
         slot += len(options)
     return [tree for tree in built if tree is not None]

@@ -47,9 +47,7 @@ class Scorer:
         self.decoder = Decoder(decoder.config, compute=self.dtype, attention="plain", remat="none")
         self._compiled: dict[Shape, Any] = {}
         self._jitted = jax.jit(self._edge_scores, **self._shardings())
-        self._cast = jax.jit(
-            self._to_dtype, **({} if mesh is None else {"out_shardings": self._param_shardings()})
-        )
+        self._cast = jax.jit(self._to_dtype, **({} if mesh is None else {"out_shardings": self._param_shardings()}))
 
     @property
     def rows_multiple(self) -> int:
@@ -65,9 +63,7 @@ class Scorer:
             params = jax.tree.map(
                 lambda leaf: jax.ShapeDtypeStruct(leaf.shape, self._leaf_dtype(leaf)), params_abstract
             )
-            self._compiled[plan.shape] = self._jitted.lower(
-                params, *self.abstract_batch(plan.shape)
-            ).compile()
+            self._compiled[plan.shape] = self._jitted.lower(params, *self.abstract_batch(plan.shape)).compile()
         return self._compiled[plan.shape]
 
     def score(self, params: Params, plan: Plan) -> np.ndarray:
@@ -79,9 +75,7 @@ class Scorer:
         results = [function(params, *self._placed(batch)) for batch in plan.batches]
         return totals(jax.device_get(results), plan)
 
-    def abstract_batch(
-        self, shape: Shape
-    ) -> tuple[dict[str, jax.ShapeDtypeStruct], dict[str, jax.ShapeDtypeStruct]]:
+    def abstract_batch(self, shape: Shape) -> tuple[dict[str, jax.ShapeDtypeStruct], dict[str, jax.ShapeDtypeStruct]]:
         """Shapes of the rows and of the edges of a batch, as the compiled function takes them."""
         rows = jax.ShapeDtypeStruct((shape.rows, shape.length), jnp.int32)
         edges = jax.ShapeDtypeStruct((shape.edges,), jnp.int32)
@@ -99,9 +93,7 @@ class Scorer:
         def score(i: jax.Array, done_E: jax.Array) -> jax.Array:
             # The last chunk slides back over edges already scored, so that the number of edges can be any.
             start = jnp.minimum(i * chunk, total - chunk)
-            row, col, target = (
-                jax.lax.dynamic_slice(edges[name], (start,), (chunk,)) for name in EDGE_ARRAYS[:3]
-            )
+            row, col, target = (jax.lax.dynamic_slice(edges[name], (start,), (chunk,)) for name in EDGE_ARRAYS[:3])
             x_ED = self._dealt(x_BRD[row, col])
             logits_EV = self.decoder.logits(params, x_ED).astype(jnp.float32)
             picked_E = jnp.take_along_axis(logits_EV, target[:, None], axis=1)[:, 0]

@@ -72,9 +72,7 @@ def _evaluate(
     """Score one checkpoint; the text says what was wrong with it, and is empty if nothing was."""
     try:
         params = loaded()
-    except (
-        Exception
-    ) as error:  # a torn file fails in as many ways as there are readers; the step is named, not hidden
+    except Exception as error:  # a torn file fails in as many ways as there are readers; the step is named, not hidden
         return f"its weights cannot be read ({type(error).__name__}: {error})"
     try:
         evaluator(checkpoint.step, params, checkpoint.digest, out_dir)

@@ -84,10 +84,7 @@ def items(
         "written_in": [q.written_in for q, _, _ in pairs],
         "form": [q.form for q, _, _ in pairs],
         "pair": [q.pair_id for q, _, _ in pairs],
-        **{
-            key: [getattr(s, key) for _, _, s in pairs]
-            for key in ("n_tok", "n_char", "n_byte", "truncated", "merged")
-        },
+        **{key: [getattr(s, key) for _, _, s in pairs] for key in ("n_tok", "n_char", "n_byte", "truncated", "merged")},
         "n_tok_alone": n_tok_alone,
     }
     columns = {key: pa.array(value, SCHEMA.field(key).type) for key, value in values.items()}

@@ -48,11 +48,7 @@ class Template:
 
 def load(name: str | epath.PathLike) -> Template:
     """Load a template by the name of a file in configs/templates/, or by the path of a YAML file."""
-    path = (
-        epath.Path(name)
-        if str(name).endswith((".yaml", ".yml"))
-        else configs_dir() / "templates" / f"{name}.yaml"
-    )
+    path = epath.Path(name) if str(name).endswith((".yaml", ".yml")) else configs_dir() / "templates" / f"{name}.yaml"
     if not path.exists():
         known = sorted(p.stem for p in (configs_dir() / "templates").glob("*.yaml"))
         raise UserError(f"Template {str(name)!r}: no file {path}; known names are {', '.join(known)}.")
@@ -62,9 +58,7 @@ def load(name: str | epath.PathLike) -> Template:
         raise UserError(f"{path}: is not valid YAML ({error}).") from error
     if not isinstance(content, dict) or set(content) != {"name", *_NAMES}:
         raise UserError(f"{path}: a template has the keys name, {', '.join(_NAMES)} and no others.")
-    return Template(
-        str(content["name"]), {kind: _texts(content[kind], kind, path) for kind in (*FORMS, "neutral")}
-    )
+    return Template(str(content["name"]), {kind: _texts(content[kind], kind, path) for kind in (*FORMS, "neutral")})
 
 
 def _texts(value: Any, kind: str, path: Any) -> dict[str, str]:

@@ -40,14 +40,13 @@ def options_classifier(questions: Sequence[Question], *, folds: int = 5, seed: i
     fold = _folds([q.cluster for q in questions], folds, seed)
     if fold.max() == 0:
         return None
-    hashed = [features.ngrams(q.options) for q in questions]
     counted = [features.counts(q.options) for q in questions]
     scores: list[np.ndarray] = [np.empty(0)] * len(questions)
     for held_out in range(int(fold.max()) + 1):
         train, test = np.flatnonzero(fold != held_out), np.flatnonzero(fold == held_out)
         table = np.concatenate([counted[i] for i in train])
         mean, spread = table.mean(0), table.std(0) + 1e-6
-        rows = [np.hstack([(c - mean) / spread, h]) for c, h in zip(counted, hashed, strict=True)]
+        rows = [(c - mean) / spread for c in counted]
         weights = fit(Choices([rows[i] for i in train], [questions[i].answers for i in train]))
         for i in test:
             scores[i] = rows[i] @ weights

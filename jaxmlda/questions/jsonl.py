@@ -84,9 +84,7 @@ def _question(record: dict[str, Any], stem: str, where: str) -> Question:
 def _text_field(record: dict[str, Any], key: str, where: str) -> str:
     value = record.get(key)
     if not isinstance(value, str):
-        raise UserError(
-            f"{where}: field {key!r} is {'missing' if value is None else 'not a text'}; give it as a text."
-        )
+        raise UserError(f"{where}: field {key!r} is {'missing' if value is None else 'not a text'}; give it as a text.")
     return value
 
 

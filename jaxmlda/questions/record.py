@@ -133,9 +133,7 @@ def _problem_of_options(question: Question) -> str | None:
         if not text:
             return f"has an empty option (number {number}); write it or remove it."
         if text in seen:
-            return (
-                f"has two identical options (numbers {seen[text]} and {number}: {text!r}); make them differ."
-            )
+            return f"has two identical options (numbers {seen[text]} and {number}: {text!r}); make them differ."
         seen[text] = number
     return None
 

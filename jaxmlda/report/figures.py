@@ -54,9 +54,7 @@ def _accuracy(run: Analysed, cell: Cell, curves: dict[str, list[Row]]) -> Figure
         f"{words.group(name)}: {rows[-1]['n_questions']} questions of {rows[-1]['n_documents']} documents"
         for name, rows in curves.items()
     )
-    warning = (
-        "" if "none" in curves else " There is no control curve: a rise may be style and format, not facts."
-    )
+    warning = "" if "none" in curves else " There is no control curve: a rise may be style and format, not facts."
     return {
         "title": "Accuracy of each group",
         "caption": f"Accuracy by token. Sizes: {sizes}. Shaded: simultaneous 95 % bands over document "
@@ -98,9 +96,7 @@ def _effects(curves: dict[tuple[str, str, str, str], list[Row]]) -> Figure:
             "transfer": f"transfer from {train}",
             "both": "both",
         }[measure]
-        traces += _curve(
-            axis, rows, name, words.COLOURS[train], "dashdot" if measure == "transfer" else "solid"
-        )
+        traces += _curve(axis, rows, name, words.COLOURS[train], "dashdot" if measure == "transfer" else "solid")
         last = rows[-1]
         sizes.append(
             f"{name}: {words.points(last['estimate'])} [{words.span(last['low'], last['high'])}], "
@@ -121,9 +117,7 @@ def loss_figure(run: Analysed) -> Figure | None:
     names = sorted({k for row in run.data.metrics for k, v in row.items() if "loss" in k and _number(v)})
     traces = []
     for name, colour in zip(names, list(words.COLOURS.values()) * len(names), strict=False):
-        points = [
-            (row["step"], row[name]) for row in run.data.metrics if _number(row.get(name)) and "step" in row
-        ]
+        points = [(row["step"], row[name]) for row in run.data.metrics if _number(row.get(name)) and "step" in row]
         if points:
             x, y = zip(*points, strict=True)
             style = {"color": colour, "width": 1.5}

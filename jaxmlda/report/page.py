@@ -43,9 +43,7 @@ def build(
     """Writes the report of one or several runs into the folder `out` and returns the path of its page."""
     names = [run.name for run in runs]
     if not runs or len(set(names)) != len(names):
-        raise UserError(
-            "a report needs at least one run, and runs of different names; rename the doubled run"
-        )
+        raise UserError("a report needs at least one run, and runs of different names; rename the doubled run")
     analysed = [analyse(run, draws, seed) for run in runs]
     folder = epath.Path(out)
     rows = [row for run in analysed for row in run.results["effects"]]
@@ -146,9 +144,7 @@ def curves_csv(rows: list[Row]) -> str:
     writer.writeheader()
     for row in rows:
         if row["outcome"] == "token":
-            writer.writerow(
-                {name: "" if row[name] is None else safe.text(row[name]) for name in CURVE_COLUMNS}
-            )
+            writer.writerow({name: "" if row[name] is None else safe.text(row[name]) for name in CURVE_COLUMNS})
     return stream.getvalue()
 
 

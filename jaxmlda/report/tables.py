@@ -53,8 +53,7 @@ def effects_table(run: Analysed) -> Table:
                 "–" if row["onset"] is None else str(row["onset"]),
                 words.points(row["smallest_effect"]).removeprefix("+"),
                 f"{row['n_questions']} ({row['n_documents']})",
-                f"{words.group(row['against']).split(',')[0]}: {row['against_questions']} "
-                f"({row['against_documents']})",
+                f"{words.group(row['against']).split(',')[0]}: {row['against_questions']} ({row['against_documents']})",
                 *[words.points(curves[name][key][-1]["estimate"]) for name in others],
             ]
         )
@@ -63,11 +62,7 @@ def effects_table(run: Analysed) -> Table:
 
 def matrix(run: Analysed, form: str) -> Table:
     """Trained in × asked in: the change against control with its interval, in one form."""
-    found = {
-        (row["train"], row["ask"]): row
-        for row in run.summary
-        if row["form"] == form and row["against"] == "none"
-    }
+    found = {(row["train"], row["ask"]): row for row in run.summary if row["form"] == form and row["against"] == "none"}
     asks = sorted({ask for _, ask in found})
     table = Table(
         f"{words.form(form)}: change against control at the last checkpoint, points with 95 % intervals "
@@ -165,9 +160,7 @@ def comparison(runs: list[Analysed]) -> Table:
     columns: dict[str, dict[tuple[str, str, str, str], Row]] = {}
     for run in runs:
         curves = by_contrast(run.results["effects"])
-        within = {
-            key: [row for row in rows if row["tokens"] <= limit * (1 + 1e-9)] for key, rows in curves.items()
-        }
+        within = {key: [row for row in rows if row["tokens"] <= limit * (1 + 1e-9)] for key, rows in curves.items()}
         columns[run.name] = {
             key: rows[-1]
             for key, rows in within.items()

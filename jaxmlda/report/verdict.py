@@ -33,9 +33,7 @@ def _headline(groups: dict[tuple[str, str, str], list[Row]]) -> str:
     for name, heading in (("acquisition", "Learned beyond control"), ("transfer", "Crossed beyond control")):
         found = [
             (
-                words.language(train)
-                if name == "acquisition"
-                else f"{words.language(train)} → {words.language(ask)}",
+                words.language(train) if name == "acquisition" else f"{words.language(train)} → {words.language(ask)}",
                 rows,
             )
             for (measure, train, ask), rows in sorted(groups.items())
@@ -129,9 +127,7 @@ def _covers(run: Analysed, rows: list[Row]) -> list[str]:
         ),
     ]
     if counted:
-        told.append(
-            f"{counted} effects are looked at here; at 95 % about one in twenty leaves 0 out by chance alone."
-        )
+        told.append(f"{counted} effects are looked at here; at 95 % about one in twenty leaves 0 out by chance alone.")
     else:
         told.append(
             "No group is large enough for an effect, or the run has no trial: the curves below describe, "

@@ -42,8 +42,8 @@ def lay_out(stream: Stream, tokens: Tokens, settings: Settings, budget: int | No
     epochs = epochs_for(budget, available) if budget else stream.epochs
     if budget and epochs > 1 and not stream.repeat:
         raise UserError(
-            f"stream {stream.name}: a budget of {budget:,} tokens, but it holds {available:,}; lower rows.total_tokens, "
-            "give it a smaller share, or say `repeat: true`"
+            f"stream {stream.name}: a budget of {budget:,} tokens, but it holds {available:,}; lower "
+            "rows.total_tokens, give it a smaller share, or say `repeat: true`"
         )
     filled, tables, counts, real, begin = [], [], [], 0, 0
     for epoch, left in enumerate(epoch_budgets(budget, epochs, available)):
@@ -88,6 +88,7 @@ def build(
     recipe: Recipe,
     settings: Settings,
     tokens: dict[str, Tokens],
+    *,
     pad: int,
     trial: Trial,
     transfer: dict[str, bool],
@@ -96,15 +97,14 @@ def build(
     """Lays out every phase, checks the ledger against the trial, writes the rows, and gives their meta data."""
     names = [stream.name for phase in recipe.phases for stream in phase.streams]
     laid: dict[str, StreamRows] = {}
-    order, begin = [], 0
-    for phase in recipe.phases:
+    order = []
+    for number, phase in enumerate(recipe.phases):
         for stream in phase.streams:
             budget = budget_of(recipe, phase, stream, settings)
             laid[stream.name] = lay_out(stream, tokens[stream.name], settings, budget, pad)
         first = names.index(phase.streams[0].name)
-        pairs = ordered([laid[stream.name].epochs for stream in phase.streams], settings.seed + begin)
+        pairs = ordered([laid[stream.name].epochs for stream in phase.streams], settings.seed + number)
         order.append(pairs + np.array([[first, 0]]))
-        begin += 1
     places = np.concatenate(order)
     ledger = _in_order([laid[name].ledger for name in names], places)
     ledgers.check(ledger, trial, transfer)
@@ -112,9 +112,7 @@ def build(
         "sequence_length": settings.sequence_length,
         "attention": settings.attention,
         "rows": len(places),
-        "streams": [
-            _stream_meta(stream, laid[stream.name]) for phase in recipe.phases for stream in phase.streams
-        ],
+        "streams": [_stream_meta(stream, laid[stream.name]) for phase in recipe.phases for stream in phase.streams],
         "tokens": sum(laid[name].real_tokens for name in names),
     }
     store.write(folder, _blocks([laid[name] for name in names], places), ledger, places[:, 0], meta)

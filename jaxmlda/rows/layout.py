@@ -26,9 +26,7 @@ class Pieces:
 def keyed_order(documents: list[str], seed: int, stream: str, epoch: int) -> np.ndarray:
     """The texts of a stream in one epoch, by keyed hash of their document; texts of one document stay together."""
     keys = {document: keyed("order", seed, stream, epoch, document) for document in set(documents)}
-    return np.array(
-        sorted(range(len(documents)), key=lambda number: (keys[documents[number]], number)), np.int64
-    )
+    return np.array(sorted(range(len(documents)), key=lambda number: (keys[documents[number]], number)), np.int64)
 
 
 def with_budget(lengths: np.ndarray, order: np.ndarray, budget: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -26,11 +26,7 @@ def ordered(rows_of_epochs: list[list[int]], seed: int) -> np.ndarray:
     """The rows of a phase in training order, as pairs (stream, row of the stream)."""
     done = []
     for number, parts in enumerate(passes(rows_of_epochs)):
-        pairs = [
-            np.stack([np.full(len(rows), stream), rows], axis=1)
-            for stream, rows in enumerate(parts)
-            if len(rows)
-        ]
+        pairs = [np.stack([np.full(len(rows), stream), rows], axis=1) for stream, rows in enumerate(parts) if len(rows)]
         mixed = grain.MapDataset.concatenate([grain.MapDataset.source(part) for part in pairs])
         mixed = mixed.shuffle(seed=(seed * 1_000_003 + number) % 2**32)
         done.extend(mixed[index] for index in range(len(mixed)))

@@ -59,9 +59,7 @@ def _create(path: epath.Path, dtype: str, shape: tuple[int, int]) -> tensorstore
 Blocks = Iterator[dict[str, np.ndarray]]
 
 
-def write(
-    folder: epath.PathLike, blocks: Blocks, ledger: pa.Table, streams: np.ndarray, meta: dict[str, Any]
-) -> None:
+def write(folder: epath.PathLike, blocks: Blocks, ledger: pa.Table, streams: np.ndarray, meta: dict[str, Any]) -> None:
     """Writes blocks of at most one shard, the ledger, and last of all `meta.json`: without it the rows are torn."""
     home = epath.Path(folder)
     home.mkdir(parents=True, exist_ok=True)
@@ -121,9 +119,7 @@ class Rows:
     def batch(self, start: int, count: int) -> dict[str, np.ndarray]:
         """Rows [start, start + count): arrays [count, length], and the stream of each row."""
         stop = min(start + count, len(self))
-        reads = (
-            {name: store[start:stop].read() for name, store in self._stores.items()} if start < stop else {}
-        )
+        reads = {name: store[start:stop].read() for name, store in self._stores.items()} if start < stop else {}
         shape = (count, self.meta["sequence_length"])
         arrays = {name: np.zeros(shape, np.int32) for name in ARRAYS}
         for name, read in reads.items():

@@ -37,6 +37,9 @@ class Vocabulary(Protocol):
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids."""
 
+    def piece(self, number: int) -> str:
+        """The piece of an id as the tokenizer spells it."""
+
 
 class SentencePiece:
     """A SentencePiece model file."""
@@ -65,6 +68,9 @@ class SentencePiece:
     def decode(self, ids: Sequence[int]) -> str:
         return self._model.decode([int(number) for number in ids])
 
+    def piece(self, number: int) -> str:
+        return self._model.id_to_piece(number)
+
 
 class HuggingFace:
     """A `tokenizer.json`, its special ids taken from the files beside it."""
@@ -89,9 +95,7 @@ class HuggingFace:
         settings = {}
         for name in ("special_tokens_map.json", "tokenizer_config.json"):
             if (folder / name).exists():
-                settings |= {
-                    key: value for key, value in read_json(folder / name).items() if value is not None
-                }
+                settings |= {key: value for key, value in read_json(folder / name).items() if value is not None}
         found = {}
         for role in ("bos", "eos", "pad"):
             token = settings.get(f"{role}_token")
@@ -112,6 +116,9 @@ class HuggingFace:
     def decode(self, ids: Sequence[int]) -> str:
         return self._model.decode([int(number) for number in ids], skip_special_tokens=False)
 
+    def piece(self, number: int) -> str:
+        return self._model.id_to_token(number)
+
 
 def _real(number: int) -> int | None:
     return None if number < 0 else number
@@ -119,9 +126,7 @@ def _real(number: int) -> int | None:
 
 def _needed(number: int | None, source: str) -> int:
     if number is None:
-        raise UserError(
-            f"{source}: the tokenizer has no end-of-document token (EOS), which closes every document"
-        )
+        raise UserError(f"{source}: the tokenizer has no end-of-document token (EOS), which closes every document")
     return number
 
 
@@ -161,6 +166,4 @@ def train(texts: Iterable[str], size: int, path: epath.PathLike) -> None:
                 max_sentence_length=1 << 20,
             )
         except RuntimeError as error:
-            raise UserError(
-                f"a vocabulary of {size} pieces cannot be trained on this text: {error}"
-            ) from error
+            raise UserError(f"a vocabulary of {size} pieces cannot be trained on this text: {error}") from error

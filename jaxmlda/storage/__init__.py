@@ -13,11 +13,13 @@ from jaxmlda.storage.files import (
     write_table,
     write_text,
 )
+from jaxmlda.storage.locks import lock
 
 __all__ = [
     "digest",
     "file_digest",
     "keyed",
+    "lock",
     "read_json",
     "read_lines",
     "read_table",

@@ -1,4 +1,4 @@
-"""Reading and writing small files and tables. A write goes to a neighbour and is renamed, so no reader sees half a file."""
+"""Small files and tables. A write goes to a neighbour and is renamed, so no reader sees half a file."""
 
 import contextlib
 import json
@@ -84,6 +84,4 @@ def read_table(path: epath.PathLike, columns: list[str] | None = None) -> pa.Tab
         with source.open("rb") as stream:
             return pq.read_table(stream, columns=columns)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{source}: cannot be read as Parquet ({error}); delete it and make it again"
-        ) from error
+        raise UserError(f"{source}: cannot be read as Parquet ({error}); delete it and make it again") from error

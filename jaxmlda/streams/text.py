@@ -1,4 +1,4 @@
-"""The training text: parts that know their language and where they stand in the document, and the kinds that make them."""
+"""The training text: parts that know their language and place in the document, and the kinds that make them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -49,9 +49,7 @@ def kind(name: str, *, transfer: bool = False) -> Callable[[Maker], Maker]:
     return register
 
 
-def texts_of(
-    document: Document, name: str, languages: tuple[str, ...], options: dict[str, Any]
-) -> Iterator[Text]:
+def texts_of(document: Document, name: str, languages: tuple[str, ...], options: dict[str, Any]) -> Iterator[Text]:
     """The texts that a kind makes of a document; none where the document lacks what the kind needs."""
     if name not in KINDS:
         raise UserError(f"stream kind {name!r} is unknown; the kinds are {', '.join(sorted(KINDS))}")

@@ -32,9 +32,7 @@ def _checksums(params: Any) -> list[jax.Array]:
         mixed = (bits ^ (place * jnp.uint32(0x9E3779B9))) * jnp.uint32(0x85EBCA6B)
         mixed = (mixed ^ (mixed >> 15)) * jnp.uint32(0xC2B2AE35)
         second = (mixed ^ (mixed >> 13) ^ place) * jnp.uint32(0x27D4EB2F)
-        return jnp.stack(
-            [jnp.sum(mixed, dtype=jnp.uint32), jnp.sum(second ^ (second >> 16), dtype=jnp.uint32)]
-        )
+        return jnp.stack([jnp.sum(mixed, dtype=jnp.uint32), jnp.sum(second ^ (second >> 16), dtype=jnp.uint32)])
 
     return [one(leaf) for leaf in jax.tree.leaves(params)]
 
@@ -81,7 +79,7 @@ class Checkpoints:
         self.resume.save(step, args=items)
 
     def latest(self, params: Any, optimizer: Any) -> tuple[int, Any, Any] | None:
-        """The newest resume checkpoint that can be read, as (step, params, optimizer); torn ones are named and passed over."""
+        """The newest resume checkpoint that can be read: (step, params, optimizer); torn ones are named."""
         for step in sorted(self.resume.all_steps(), reverse=True):
             items = ocp.args.Composite(
                 params=ocp.args.StandardRestore(params), optimizer=ocp.args.StandardRestore(optimizer)
@@ -106,14 +104,19 @@ class Checkpoints:
         self.resume.close()
 
 
+def write_one(folder: epath.PathLike, params: Any, meta: dict[str, Any]) -> None:
+    """One science checkpoint by itself, outside any run."""
+    with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as writer:
+        items = ocp.args.Composite(params=ocp.args.StandardSave(params), meta=ocp.args.JsonSave(meta))
+        writer.save(epath.Path(folder).absolute(), args=items)
+
+
 def steps_in(run: epath.PathLike) -> list[int]:
     """The finished science checkpoints of a run folder."""
     home = epath.Path(run) / SCIENCE
     if not home.exists():
         raise UserError(f"{run}: no checkpoints/ in this folder; give a run folder that `jaxmlda train` made")
-    return sorted(
-        int(path.name) for path in home.iterdir() if path.name.isdigit() and (path / "meta").exists()
-    )
+    return sorted(int(path.name) for path in home.iterdir() if path.name.isdigit() and (path / "meta").exists())
 
 
 def read_meta(checkpoint: epath.PathLike) -> dict[str, Any]:
@@ -130,12 +133,8 @@ def read_params(checkpoint: epath.PathLike, abstract: Any) -> Any:
     with ocp.StandardCheckpointer() as reader:
         stored = reader.metadata(path)
         stored = getattr(stored, "item_metadata", stored)
-        found = {
-            path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(stored)
-        }
-        wanted = {
-            path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(abstract)
-        }
+        found = {path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(stored)}
+        wanted = {path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(abstract)}
         if found != wanted:
             name = min(set(found.items()) ^ set(wanted.items()))[0]
             raise UserError(

@@ -1,4 +1,4 @@
-"""The optimizer: global-norm clipping, then AdamW with decoupled decay of matrices only (Loshchilov and Hutter 2019)."""
+"""The optimizer: global-norm clipping, then AdamW, decoupled decay of matrices only (Loshchilov and Hutter 2019)."""
 
 from typing import Any
 
@@ -32,9 +32,7 @@ def optimizer(settings: Optimizer, schedule: Schedule, steps: int) -> optax.Grad
     return adamw if settings.clip is None else optax.chain(optax.clip_by_global_norm(settings.clip), adamw)
 
 
-def state_shardings(
-    rule: optax.GradientTransformation, abstract: Any, shardings: Any, other: NamedSharding
-) -> Any:
+def state_shardings(rule: optax.GradientTransformation, abstract: Any, shardings: Any, other: NamedSharding) -> Any:
     """Moments are cut like their parameters, counters stand on every device."""
     state = jax.eval_shape(rule.init, abstract)
     return optax.tree_utils.tree_map_params(

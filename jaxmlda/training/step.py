@@ -29,6 +29,16 @@ class Metrics(NamedTuple):
     stream_tokens: jax.Array
 
 
+class LossSettings(NamedTuple):
+    """Weight of each stream, weight of (log Z)², positions a chunk, parts of a batch, and what NaN does."""
+
+    weights: tuple[float, ...]
+    z: float
+    chunk: int
+    accumulate: int
+    on_nan: str
+
+
 def targets_of(batch: Batch) -> tuple[jax.Array, jax.Array]:
     """The next token of every column, and whether it counts: same segment, loss mask on."""
 
@@ -60,68 +70,62 @@ def token_losses(
     return nll.reshape(-1)[:count], log_z.reshape(-1)[:count]
 
 
-def sums(
-    decoder: Decoder, params: Any, batch: Batch, weights: jax.Array, z: float, chunk: int
-) -> tuple[jax.Array, tuple]:
+def sums(decoder: Decoder, params: Any, batch: Batch, settings: LossSettings) -> tuple[jax.Array, tuple]:
     """Weighted sum of nll + z (log Z)² over the tokens that count; beside it nll and tokens by stream."""
     x_BLD = decoder.hidden(params, batch["tokens"], batch["positions"], batch["segment_ids"])
     targets, counts = targets_of(batch)
-    nll, log_z = token_losses(decoder, params, x_BLD.reshape(-1, x_BLD.shape[-1]), targets.reshape(-1), chunk)
+    x_ND = x_BLD.reshape(-1, x_BLD.shape[-1])
+    nll, log_z = token_losses(decoder, params, x_ND, targets.reshape(-1), settings.chunk)
     mask_BL = counts.astype(jnp.float32)
-    nll_BL = nll.reshape(mask_BL.shape) * mask_BL
-    z_BL = jnp.square(log_z).reshape(mask_BL.shape) * mask_BL
-    rows = nll_BL.sum(axis=1) + z * z_BL.sum(axis=1)
-    streams = weights.shape[0]
-    stream_nll = jax.ops.segment_sum(nll_BL.sum(axis=1), batch["stream"], streams)
-    stream_tokens = jax.ops.segment_sum(mask_BL.sum(axis=1), batch["stream"], streams)
-    return jnp.sum(rows * weights[batch["stream"]]), (stream_nll, stream_tokens)
+    nll_B = (nll.reshape(mask_BL.shape) * mask_BL).sum(axis=1)
+    z_B = (jnp.square(log_z).reshape(mask_BL.shape) * mask_BL).sum(axis=1)
+    weights = jnp.array(settings.weights, jnp.float32)
+    stream_nll = jax.ops.segment_sum(nll_B, batch["stream"], len(settings.weights))
+    stream_tokens = jax.ops.segment_sum(mask_BL.sum(axis=1), batch["stream"], len(settings.weights))
+    return jnp.sum((nll_B + settings.z * z_B) * weights[batch["stream"]]), (stream_nll, stream_tokens)
 
 
-def make_step(
-    decoder: Decoder,
-    rule: optax.GradientTransformation,
-    weights: tuple[float, ...],
-    z: float,
-    chunk: int,
-    accumulate: int,
-    on_nan: str,
-) -> Callable[[State, Batch], tuple[State, Metrics]]:
-    """The step function: gradient of the mean loss over the batch, gathered over `accumulate` parts."""
-    stream_weights = jnp.array(weights, jnp.float32)
+def make_gradient(decoder: Decoder, settings: LossSettings) -> Callable[[Any, Batch, jax.Array], tuple[tuple, Any]]:
+    """(loss, nll and tokens by stream), gradient: of the weighted sum times `share`, over `accumulate` parts."""
 
     def part(params: Any, batch: Batch, share: jax.Array) -> tuple[jax.Array, tuple]:
-        total, streams = sums(decoder, params, batch, stream_weights, z, chunk)
+        total, streams = sums(decoder, params, batch, settings)
         return total * share, streams
 
+    gradient = jax.value_and_grad(part, has_aux=True)
+    if settings.accumulate == 1:
+        return gradient
+
     def gathered(params: Any, batch: Batch, share: jax.Array) -> tuple[tuple, Any]:
-        gradient = jax.value_and_grad(part, has_aux=True)
-        if accumulate == 1:
-            return gradient(params, batch, share)
-        parts = jax.tree.map(lambda x: x.reshape(accumulate, -1, *x.shape[1:]), batch)
-        first = jax.tree.map(
-            lambda x: jnp.zeros(x.shape, x.dtype),
-            jax.eval_shape(gradient, params, jax.tree.map(lambda x: x[0], parts), share),
-        )
+        parts = jax.tree.map(lambda x: x.reshape(settings.accumulate, -1, *x.shape[1:]), batch)
+        one = jax.tree.map(lambda x: x[0], parts)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(gradient, params, one, share))
 
         def add(total: Any, piece: Batch) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, total, gradient(params, piece, share)), None
 
-        return jax.lax.scan(add, first, parts)[0]
+        return jax.lax.scan(add, zeros, parts)[0]
+
+    return gathered
+
+
+def make_step(
+    decoder: Decoder, rule: optax.GradientTransformation, settings: LossSettings
+) -> Callable[[State, Batch], tuple[State, Metrics]]:
+    """The step: gradient of the mean loss over the tokens of the batch that count, then the optimizer's rule."""
+    gradient_of = make_gradient(decoder, settings)
 
     def step(state: State, batch: Batch) -> tuple[State, Metrics]:
         _, counts = targets_of(batch)
         share = 1.0 / jnp.maximum(counts.sum(), 1).astype(jnp.float32)
-        (loss, (nll, tokens)), gradient = gathered(state.params, batch, share)
+        (loss, (nll, tokens)), gradient = gradient_of(state.params, batch, share)
         norm = optax.global_norm(gradient)
-        updates, optimizer = rule.update(gradient, state.optimizer, state.params)
-        params = optax.apply_updates(state.params, updates)
-        if on_nan == "skip":
+        updates, moments = rule.update(gradient, state.optimizer, state.params)
+        new = (optax.apply_updates(state.params, updates), moments)
+        if settings.on_nan == "skip":
             good = jnp.isfinite(loss) & jnp.isfinite(norm)
-            params, optimizer = jax.tree.map(
-                lambda new, old: jnp.where(good, new, old),
-                (params, optimizer),
-                (state.params, state.optimizer),
-            )
-        return State(params, optimizer, state.step + 1), Metrics(loss, norm, nll, tokens)
+            old = (state.params, state.optimizer)
+            new = jax.tree.map(lambda after, before: jnp.where(good, after, before), new, old)
+        return State(*new, state.step + 1), Metrics(loss, norm, nll, tokens)
 
     return step

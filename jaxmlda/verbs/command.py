@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import metadata
 from typing import Any
 
 from jaxmlda.config import Run, describe, dump, find, load, with_overrides
@@ -32,9 +33,7 @@ def run_file_parser(verb: str, purpose: str) -> argparse.ArgumentParser:
     rows = [f"  --{name}={default}\n        {meaning}" for name, default, meaning in describe(Run)]
     made = parser(verb, purpose, "settings of the run file, with their defaults:\n" + "\n".join(rows))
     made.add_argument("config", metavar="CONFIG", help="a run file, or the name of one in configs/runs")
-    made.add_argument(
-        "--print-config", action="store_true", help="print the configuration as it would run, and stop"
-    )
+    made.add_argument("--print-config", action="store_true", help="print the configuration as it would run, and stop")
     return made
 
 
@@ -102,7 +101,5 @@ def cores() -> int:
 
 def environment() -> dict[str, Any]:
     """Versions of Python and of the libraries that decide numbers."""
-    from importlib import metadata
-
     names = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "sentencepiece", "tokenizers")
     return {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in names}

@@ -28,9 +28,7 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
     world.add_argument(
         "--names", choices=("target", "general"), default="target", help="which of two disjoint sets of names"
     )
-    world.add_argument(
-        "--clone", action="store_true", help="the second language is the first, letter for letter"
-    )
+    world.add_argument("--clone", action="store_true", help="the second language is the first, letter for letter")
     trial = actions.add_parser("trial", help="assign every document to an arm, at random")
     trial.add_argument("corpus")
     trial.add_argument("--arms", default=",".join(f"{arm}={share}" for arm, share in DEFAULT_SHARES.items()))
@@ -46,9 +44,7 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
 def make_world(folder: str, **settings: Any) -> dict[str, Any]:
     """Writes a corpus of the embedded world."""
     world = World(**settings)
-    with bar(
-        embedded.documents(world), total=len(world), label=f"world {folder}", unit="document"
-    ) as documents:
+    with bar(embedded.documents(world), total=len(world), label=f"world {folder}", unit="document") as documents:
         return write(documents, folder, {"world": settings})
 
 

@@ -7,6 +7,7 @@ and kept until the rows stand, so an interrupted call goes on where it was.
 import itertools
 import logging
 import multiprocessing
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
@@ -17,10 +18,10 @@ from jaxmlda.corpus import Corpus, Trial
 from jaxmlda.errors import UserError
 from jaxmlda.progress import bar
 from jaxmlda.rows import build, tokens
+from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.rows.store import Source
 from jaxmlda.rows.vocabulary import Vocabulary
-from jaxmlda.rows.vocabulary import load as load_vocabulary
-from jaxmlda.storage import digest, read_json
+from jaxmlda.storage import digest, lock, read_json
 from jaxmlda.streams import KINDS
 from jaxmlda.verbs.command import cores, print_config, read_run, run_file_parser
 
@@ -67,12 +68,10 @@ def tokenise(job: Job) -> int:
 
     tf.config.set_visible_devices([], "GPU")
     recipe = load(Recipe, job.recipe)
-    seqio_tasks.register(recipe, Corpus(job.corpus), Trial.read(job.trial), load_vocabulary(job.vocabulary))
+    seqio_tasks.register(recipe, Corpus(job.corpus), Trial.read(job.trial), vocabularies.load(job.vocabulary))
     task = seqio.get_mixture_or_task(seqio_tasks.task_name(recipe.name, job.stream))
     shard = seqio.ShardInfo(job.index, job.number)
-    dataset = task.get_dataset(
-        sequence_length=None, split="train", shuffle=False, shard_info=shard, use_cached=False
-    )
+    dataset = task.get_dataset(sequence_length=None, split="train", shuffle=False, shard_info=shard, use_cached=False)
     texts = (
         tokens.TokenText(
             example["document"].decode(),
@@ -129,7 +128,8 @@ def check_existing(rows: epath.Path, source: Source) -> bool:
     for name, value in source._asdict().items():
         if made[name] != value:
             raise UserError(
-                f"{rows}: made with another {name} (digest {made[name]}, now {value}); delete the folder or choose another output"
+                f"{rows}: made with another {name} (digest {made[name]}, now {value}); delete the folder or choose "
+                "another output"
             )
     return True
 
@@ -140,9 +140,10 @@ def prepare(run: Run) -> dict[str, Any]:
     for stream in streams_of(recipe):
         if stream.kind not in KINDS:
             raise UserError(
-                f"{run.recipe}: stream {stream.name}: kind {stream.kind!r} is unknown; the kinds are {', '.join(sorted(KINDS))}"
+                f"{run.recipe}: stream {stream.name}: kind {stream.kind!r} is unknown; "
+                f"the kinds are {', '.join(sorted(KINDS))}"
             )
-    corpus, trial, vocabulary = Corpus(run.corpus), Trial.read(run.trial), load_vocabulary(run.vocabulary)
+    corpus, trial, vocabulary = Corpus(run.corpus), Trial.read(run.trial), vocabularies.load(run.vocabulary)
     rows = epath.Path(run.output) / "rows"
     source = source_of(run, recipe, corpus, trial, vocabulary)
     if check_existing(rows, source):
@@ -163,22 +164,44 @@ def prepare(run: Run) -> dict[str, Any]:
         "vocabulary_size": vocabulary.size,
         "source": source._asdict(),
     }
-    meta = build.build(rows, recipe, run.rows, streams, vocabulary.pad_id, trial, transfer, meta)
+    meta = build.build(
+        rows, recipe, run.rows, streams, pad=vocabulary.pad_id, trial=trial, transfer=transfer, meta=meta
+    )
     work.rmtree()
     return meta
 
 
+def train_vocabulary(run: Run, size: int) -> None:
+    """Trains the run's vocabulary on its own corpus, where there is none yet."""
+    if epath.Path(run.vocabulary).exists():
+        return
+    corpus = Corpus(run.corpus)
+
+    def texts() -> Iterator[str]:
+        for document in bar(corpus, label="vocabulary", unit="document"):
+            yield from document.titles.values()
+            yield from (document.text(language) for language in document.languages)
+            yield from itertools.chain.from_iterable((question, answer) for _, question, answer in document.qa)
+
+    vocabularies.train(texts(), size, run.vocabulary)
+
+
 def run(words: list[str]) -> int:
     """The verb."""
-    arguments, settings = read_run(run_file_parser("prepare", PURPOSE), words)
+    made = run_file_parser("prepare", PURPOSE)
+    made.add_argument(
+        "--train-vocabulary",
+        type=int,
+        metavar="PIECES",
+        help="first train the vocabulary on the corpus, if it is missing",
+    )
+    arguments, settings = read_run(made, words)
     if arguments.print_config:
         return print_config(settings)
-    meta = prepare(settings)
-    log.info(
-        "%s rows of %s tokens in %s/rows: %s real tokens",
-        f"{meta['rows']:,}",
-        meta["sequence_length"],
-        settings.output,
-        f"{meta['tokens']:,}",
-    )
+    with lock(settings.output):
+        if arguments.train_vocabulary:
+            train_vocabulary(settings, arguments.train_vocabulary)
+        meta = prepare(settings)
+    told = f"{meta['rows']:,} rows of {meta['sequence_length']} tokens, {meta['tokens']:,} real tokens"
+    log.info("%s/rows: %s", settings.output, told)
     return 0

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import yaml
 from etils import epath
 
-from jaxmlda import __version__
+from jaxmlda import __version__, questions
 from jaxmlda.config import Run, dump
 from jaxmlda.errors import UserError
 from jaxmlda.model import Decoder, ModelConfig
@@ -22,22 +22,24 @@ from jaxmlda.questions import Question
 from jaxmlda.rows import Rows
 from jaxmlda.rows.vocabulary import Vocabulary
 from jaxmlda.rows.vocabulary import load as load_vocabulary
-from jaxmlda.storage import write_json, write_table, write_text
-from jaxmlda.training.loop import plan, train
+from jaxmlda.storage import lock, write_json, write_table, write_text
+from jaxmlda.training.loop import Loop
+from jaxmlda.training.setup import plan
 from jaxmlda.verbs.command import environment, print_config, read_run, run_file_parser
 from jaxmlda.verbs.sets import read_sets
 from jaxmlda.verbs.weights import model_of, weights_of
 
 PURPOSE = "Train on prepared rows; the same command goes on where an interrupted run was."
 MOVABLE = ("mesh", "checkpoints.resume_minutes", "checkpoints.resume_keep")
+DONE = "done.json"
 log = logging.getLogger("jaxmlda.train")
 
 
 class LoopProbe:
-    """The evaluator as the training loop calls it: tables go to the run's own `scores/`."""
+    """The evaluator as the training loop calls it: tables go to the run's own folder."""
 
     def __init__(self, evaluator: Evaluator, run: Run) -> None:
-        self.evaluator, self.folder = evaluator, epath.Path(run.output) / "scores"
+        self.evaluator, self.folder = evaluator, epath.Path(run.output)
 
     def __call__(self, step: int, params: Any, digest: str) -> None:
         self.evaluator(step, params, digest, self.folder)
@@ -64,7 +66,8 @@ def check_folder(run: Run) -> None:
     ]
     if changed:
         raise UserError(
-            f"{run.output} is the folder of another configuration ({'; '.join(changed)}); choose another output, or delete it"
+            f"{run.output} is the folder of another configuration ({'; '.join(changed)}); "
+            "choose another output, or delete it"
         )
 
 
@@ -77,12 +80,11 @@ def check_fit(run: Run, rows: Rows, vocabulary: Vocabulary, model: ModelConfig) 
         )
     if vocabulary.size > model.vocab_size:
         raise UserError(
-            f"{run.vocabulary}: {vocabulary.size} pieces, the model embeds {model.vocab_size}; they do not belong together"
+            f"{run.vocabulary}: {vocabulary.size} pieces, the model embeds {model.vocab_size}; "
+            "they do not belong together"
         )
     if run.rows.sequence_length > model.max_positions:
-        raise UserError(
-            f"rows.sequence_length is {run.rows.sequence_length}, the model ends at {model.max_positions}"
-        )
+        raise UserError(f"rows.sequence_length is {run.rows.sequence_length}, the model ends at {model.max_positions}")
 
 
 def step_ledger(ledger: pa.Table, batch_size: int, steps: int) -> pa.Table:
@@ -91,12 +93,8 @@ def step_ledger(ledger: pa.Table, batch_size: int, steps: int) -> pa.Table:
     return ledger.add_column(0, "step", step).filter(pc.less(step, steps))
 
 
-def tell(
-    run: Run, rows: Rows, vocabulary: Vocabulary, sets: dict[str, list[Question]], tokens_per_step: int
-) -> None:
+def tell(run: Run, rows: Rows, vocabulary: Vocabulary, sets: dict[str, list[Question]], tokens_per_step: int) -> None:
     """Writes what the run is made from, before it begins."""
-    from jaxmlda import questions
-
     home = epath.Path(run.output)
     digests = dict(rows.meta["source"])
     digests["vocabulary"] = vocabulary.digest
@@ -107,8 +105,7 @@ def tell(
         "native_languages": rows.meta["native_languages"],
         "tokens_per_step": tokens_per_step,
         "digests": digests,
-        "environment": environment()
-        | {"jaxmlda": __version__, "devices": [str(device) for device in jax.devices()]},
+        "environment": environment() | {"jaxmlda": __version__, "devices": [str(device) for device in jax.devices()]},
     }
     write_json(home / "run.json", story)
     write_text(home / "config.yaml", dump(run))
@@ -116,7 +113,6 @@ def tell(
 
 def run_training(run: Run) -> None:
     """Trains a run to its last step."""
-    check_folder(run)
     rows = Rows(epath.Path(run.output) / "rows")
     vocabulary = load_vocabulary(run.vocabulary)
     model = model_of(run)
@@ -125,28 +121,23 @@ def run_training(run: Run) -> None:
     sets = read_sets(run.probe.questions) if run.probe.questions else {}
     mesh = make_mesh(run.mesh.model_dump())
     settings = run.training
-    decoder = Decoder(
-        model, compute=settings.precision.compute, attention=settings.attention, remat=settings.remat
-    )
+    decoder = Decoder(model, compute=settings.precision.compute, attention=settings.attention, remat=settings.remat)
     probes = []
     if sets:
         scoring = Decoder(model, compute={"fp32": "float32", "bf16": "bfloat16"}[run.probe.dtype])
-        evaluator = Evaluator(
-            scoring, vocabulary, sets, rule=run.probe.rule, mesh=mesh, dtype=run.probe.dtype
-        )
+        evaluator = Evaluator(scoring, vocabulary, sets, rule=run.probe.rule, mesh=mesh, dtype=run.probe.dtype)
         evaluator.compile(decoder.abstract(settings.precision.parameters))
         probes.append(LoopProbe(evaluator, run))
     tell(run, rows, vocabulary, sets, todo.tokens_per_step)
-    write_table(
-        epath.Path(run.output) / "steps.parquet", step_ledger(rows.ledger(), settings.batch_size, todo.steps)
-    )
+    write_table(epath.Path(run.output) / "steps.parquet", step_ledger(rows.ledger(), settings.batch_size, todo.steps))
     meta = {
         "run": run.name,
         "model": model.model_dump(),
         "vocabulary": vocabulary.digest,
         "tokens_per_step": todo.tokens_per_step,
     }
-    train(run, decoder, rows, mesh, lambda like: weights_of(run, decoder, like), probes, meta)
+    Loop(run, decoder, rows, mesh, meta).train(lambda like: weights_of(run, decoder, like), probes)
+    write_json(epath.Path(run.output) / DONE, {"step": todo.steps})
 
 
 def run(words: list[str]) -> int:
@@ -154,5 +145,10 @@ def run(words: list[str]) -> int:
     arguments, settings = read_run(run_file_parser("train", PURPOSE), words)
     if arguments.print_config:
         return print_config(settings)
-    run_training(settings)
+    with lock(settings.output):
+        check_folder(settings)
+        if (epath.Path(settings.output) / DONE).exists():
+            log.info("%s is finished: nothing to do", settings.output)
+        else:
+            run_training(settings)
     return 0

@@ -1,4 +1,4 @@
-"""Where the weights of a run come from, in one place: a Hugging Face folder, one checkpoint, a run folder, or chance."""
+"""Where the weights of a run come from: a Hugging Face folder, one checkpoint, a run folder, or chance."""
 
 from typing import Any
 
@@ -40,8 +40,7 @@ def model_of(run: Run) -> ModelConfig:
     if named is not None and named != stored:
         wrong = [name for name in ModelConfig.model_fields if getattr(named, name) != getattr(stored, name)]
         told = ", ".join(
-            f"{name} is {getattr(stored, name)} there and {getattr(named, name)} in {run.model}"
-            for name in wrong
+            f"{name} is {getattr(stored, name)} there and {getattr(named, name)} in {run.model}" for name in wrong
         )
         raise UserError(
             f"init.path: {run.init.path} is a checkpoint of another model ({told}); set model to null or to its own"

@@ -35,9 +35,7 @@ class World:
         clone: bool = False,
     ) -> None:
         if names not in SPACES:
-            raise UserError(
-                f"The embedded world has no name space {names!r}: choose one of {', '.join(SPACES)}."
-            )
+            raise UserError(f"The embedded world has no name space {names!r}: choose one of {', '.join(SPACES)}.")
         if documents < 1:
             raise UserError(f"A world needs at least one document, got documents={documents}.")
         self.seed, self.documents, self.names, self.clone = seed, documents, names, clone
@@ -106,9 +104,7 @@ class World:
             id=identity,
             titles={lang: title[written].fill(values[lang]) for lang, written in both},
             texts=texts,
-            keywords={
-                lang: [subject.name(lang), *(word[written] for word in words)] for lang, written in both
-            },
+            keywords={lang: [subject.name(lang), *(word[written] for word in words)] for lang, written in both},
             subjects={lang: [area[written] for area in areas] for lang, written in both},
             year=year,
             facts=facts,
@@ -143,9 +139,7 @@ class World:
         tail = [(rng.choice(table), None, None) for table in after]
         return [*head, *facts, *tail]
 
-    def _write(
-        self, outline: list, subject: Concept, values: dict
-    ) -> tuple[dict[str, str], tuple[Fact, ...]]:
+    def _write(self, outline: list, subject: Concept, values: dict) -> tuple[dict[str, str], tuple[Fact, ...]]:
         texts: dict[str, str] = {}
         spans: dict[str, list[tuple[tuple[int, int], tuple[int, int]]]] = {}
         for lang, written in self.source.items():

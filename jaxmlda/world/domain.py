@@ -90,9 +90,7 @@ class Domain:
 
     def sentences(self) -> list[Pair]:
         """Every pair of patterns that a document may hold: statements, prose and titles."""
-        by_kind = [
-            p for table in (self.titles, self.opening, self.methods) for ps in table.values() for p in ps
-        ]
+        by_kind = [p for table in (self.titles, self.opening, self.methods) for ps in table.values() for p in ps]
         stated = [p for r in self.relations.values() for p in r.wordings]
         return [*stated, *by_kind, *self.limits, *self.closing]
 
@@ -128,9 +126,7 @@ def load(name: str) -> Domain:
         raise UserError(f"The embedded world has no domain {name!r}: choose one of {', '.join(DOMAINS)}.")
     names, facts, prose = (_read(f"{name}_{part}.yaml") for part in ("names", "facts", "prose"))
     relations = {
-        key: Relation(
-            key, *spec["ends"], _both(spec["label"]), _pairs(spec["wordings"]), _pairs(spec["questions"])
-        )
+        key: Relation(key, *spec["ends"], _both(spec["label"]), _pairs(spec["wordings"]), _pairs(spec["questions"]))
         for key, spec in facts.items()
     }
     return Domain(

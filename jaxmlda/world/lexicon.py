@@ -28,8 +28,7 @@ def with_synonyms(world: World, concept: Concept) -> Concept:
     patterns = world.domain.kinds[concept.kind].synonyms
     synonyms = {
         lang: [
-            pair[LANGUAGES.index(world.source[lang])].format(name=concept.name(lang), code=code)
-            for pair in patterns
+            pair[LANGUAGES.index(world.source[lang])].format(name=concept.name(lang), code=code) for pair in patterns
         ]
         for lang in LANGUAGES
     }

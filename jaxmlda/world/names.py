@@ -48,9 +48,7 @@ class Kind:
     @cached_property
     def capacity(self) -> int:
         """Names available in each of the two name spaces."""
-        return len(self.patterns) * min(
-            math.prod(map(len, p)) // len(p[0]) * (len(p[0]) // 2) for p in self.patterns
-        )
+        return len(self.patterns) * min(math.prod(map(len, p)) // len(p[0]) * (len(p[0]) // 2) for p in self.patterns)
 
     def spell(self, code: int, space: int) -> tuple[str, str]:
         """The English and Japanese name of one code of a name space.

@@ -86,9 +86,7 @@ class Designer:
         size = len(circle)
         return {circle[p]: [circle[(p + o) % size] for o in offsets(size)[1:]] for p in range(size)}
 
-    def _weigh(
-        self, items: Sequence[Item], chosen: dict[int, list[int]]
-    ) -> tuple[list[float], tuple[int, int]]:
+    def _weigh(self, items: Sequence[Item], chosen: dict[int, list[int]]) -> tuple[list[float], tuple[int, int]]:
         surplus, named, unlike = list(self.surplus), 0, 0
         for q, others in chosen.items():
             gold = items[q]

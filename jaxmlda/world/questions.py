@@ -35,10 +35,7 @@ def question_answers(world: World, abstract: Abstract) -> list[tuple[str, str, s
 
 def _ask(world: World, fact: Fact, rng: Random) -> dict[str, str]:
     wording = rng.choice(world.domain.relations[fact.relation].questions)
-    return {
-        lang: wording[written].fill({"subject": fact.subject.name(lang)})
-        for lang, written in world.source.items()
-    }
+    return {lang: wording[written].fill({"subject": fact.subject.name(lang)}) for lang, written in world.source.items()}
 
 
 def _has_context(fact: Fact) -> bool:
@@ -50,9 +47,7 @@ def _candidates(world: World, documents: Iterable[int]) -> Iterator[Candidate]:
     allowed = sorted(set(documents), key=lambda i: keyed("world", "asked", world.seed, world.names, i))
     for i in allowed:
         if not 0 <= i < len(world):
-            raise UserError(
-                f"Document {i} may not be asked about: the world has documents 0 to {len(world) - 1}."
-            )
+            raise UserError(f"Document {i} may not be asked about: the world has documents 0 to {len(world) - 1}.")
     waiting: list[tuple[Abstract, list[Fact]]] = []
     for i in allowed:
         abstract = world.document(i)
@@ -127,9 +122,7 @@ def build(world: World, per_set: int, documents: Iterable[int] | None) -> list[W
     return sorted(made, key=lambda question: keyed("world", "order", question.id))
 
 
-def _question(
-    world: World, abstract: Abstract, fact: Fact, others: list[Concept], place: int
-) -> WorldQuestion:
+def _question(world: World, abstract: Abstract, fact: Fact, others: list[Concept], place: int) -> WorldQuestion:
     concepts = [*others[:place], fact.object, *others[place:]]
     asked = _ask(world, fact, Random(keyed("world", "question", abstract.id, fact.index)))
     sentence, cloze, blank = {}, {}, {}

@@ -1,0 +1,55 @@
+# Everything that a newcomer needs is `make demo` and `make test`; both set up their own environment first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.ready
+# The libraries that only prepare rows speak much at import; their warnings are kept, their chatter is not.
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test test-peers test-slow lint check bench browser clean
+
+demo: $(STAMP)
+	@$(BIN)/python -m jaxmlda demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest tests --ignore=tests/peers -m "not slow"
+
+test-slow: $(STAMP) browser
+	$(BIN)/python -m pytest tests --ignore=tests/peers -m slow
+
+test-peers: $(PEERS_STAMP)
+	$(PEERS)/bin/python -m pytest tests/peers
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+check: test lint test-peers test-slow
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.probe
+
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  (apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-noto-cjk)
+
+$(STAMP): setup.py pyproject.toml constraints.txt jaxmlda/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  (echo "jaxmlda needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.12"; exit 1)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[test]'
+	@touch $@
+
+# torch comes first and alone, so that nothing else chooses its build.
+$(PEERS_STAMP): setup.py constraints.txt constraints-peers.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
+	$(PEERS)/bin/python -m pip install --quiet torch==2.13.0
+	$(PEERS)/bin/python -m pip install --quiet -c constraints-peers.txt -e '.[test,peers]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(PEERS) runs build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
