@@ -48,12 +48,13 @@ def load(model: type[Model], path: epath.PathLike, overrides: dict[str, Any] | N
         raise UserError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise UserError(f"{source}: holds no settings; a mapping of keys to values is needed")
+    places = _places(node, str(source), overrides or {})
     for dotted, value in (overrides or {}).items():
         _set(values, dotted, value)
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise UserError(explain(error, model, str(source), dict(_lines(node)))) from None
+        raise UserError(explain(error, model, str(source), places)) from None
 
 
 def with_overrides(words: list[str]) -> dict[str, Any]:
@@ -103,15 +104,17 @@ def describe(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, st
         yield dotted, default.replace("\n...", "").strip(), field.description or ""
 
 
-def explain(error: ValidationError, model: type[BaseModel], source: str, lines: dict[Keys, int]) -> str:
+def explain(error: ValidationError, model: type[BaseModel], source: str, places: dict[Keys, str]) -> str:
     """One line a fault: where it stands, what is wrong, and the nearest key for an unknown one."""
     faults = []
     for fault in error.errors():
-        keys = tuple(part for part in fault["loc"] if not _is_choice(part))
+        unknown = fault["type"] == "extra_forbidden"
+        *path, last = fault["loc"] or ("",)
+        keys = tuple(part for part in path if not _is_choice(part))
+        keys += (last,) if unknown or not _is_choice(last) else ()
         dotted = ".".join(str(part) for part in keys)
-        line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
-        where = f"{source}, line {line}" if line else source
-        if fault["type"] == "extra_forbidden":
+        where = next((places[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in places), source)
+        if unknown:
             known = [name for name, _, _ in describe(model)]
             faults.append(f"{where}: {dotted} is not a setting{_nearest(dotted, known)}")
         elif fault["type"] == "missing":
@@ -132,6 +135,19 @@ def _nearest(dotted: str, known: list[str]) -> str:
     last = {name.rsplit(".", 1)[-1]: name for name in known}
     near = near or [last[key] for key in difflib.get_close_matches(dotted.rsplit(".", 1)[-1], last, n=1)]
     return f"; the nearest is {near[0]}" if near else ""
+
+
+def _places(node: yaml.Node | None, source: str, overrides: dict[str, Any]) -> dict[Keys, str]:
+    """Where every setting was given: a line of the file, or the command line; a key that stands twice is an error."""
+    given = {tuple(dotted.split(".")): "command line" for dotted in overrides}
+    lines: dict[Keys, int] = {}
+    for keys, line in _lines(node):
+        if keys in lines:
+            dotted = ".".join(str(part) for part in keys)
+            raise UserError(f"{source}, line {line}: {dotted} stands in line {lines[keys]} too; keep one of the two")
+        lines[keys] = line
+    hidden = {keys for keys in lines if any(keys[:n] in given for n in range(1, len(keys) + 1))}
+    return {keys: f"{source}, line {line}" for keys, line in lines.items() if keys not in hidden} | given
 
 
 def _set(values: dict[str, Any], dotted: str, value: Any) -> None:

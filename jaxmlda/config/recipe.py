@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from jaxmlda.config.settings import Settings, setting
 
@@ -24,6 +24,19 @@ class Stream(Settings):
     repeat: bool = setting("whether a share larger than the stream may begin it again", False)
     weight: float = setting("weight of its loss", 1.0, ge=0)
     options: dict[str, Any] = setting("settings of its kind", {})
+
+    @field_validator("languages", "arms")
+    @classmethod
+    def _once(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("each may be named once")
+        return value
+
+    @model_validator(mode="after")
+    def _repeats_a_share(self) -> "Stream":
+        if self.repeat and self.epochs is not None:
+            raise ValueError(f"stream {self.name}: repeat belongs to a share; epochs already say how often")
+        return self
 
 
 class Phase(Settings):
@@ -62,6 +75,8 @@ class Recipe(Settings):
             raise ValueError("all phases must have shares, or all must have epochs")
         if kinds == {True} and not math.isclose(sum(phase.share for phase in self.phases), 1.0, abs_tol=1e-9):
             raise ValueError("the shares of the phases must sum to 1")
+        if kinds == {False} and any(phase.share != 1 for phase in self.phases):
+            raise ValueError("a phase has a share only where its streams have shares")
         return self
 
     @staticmethod

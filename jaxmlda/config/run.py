@@ -1,8 +1,8 @@
 """The run file: the configuration of `prepare`, `plan`, `train` and of the probe in the loop."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from jaxmlda.config.settings import Settings, setting
 
@@ -50,6 +50,13 @@ class Mesh(Settings):
     data: AxisSize = setting("copies of the parameters", 1)
     fsdp: AxisSize = setting("cuts of parameters and batch", -1)
     tensor: AxisSize = setting("cuts of every layer", 1)
+
+    @field_validator("*")
+    @classmethod
+    def _some(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("an axis has at least one device; -1 takes the rest")
+        return value
 
 
 class Optimizer(Settings):
@@ -120,12 +127,25 @@ class Steps(Settings):
     steps: list[Annotated[int, Field(ge=0)]] = setting("the steps")
 
 
+def _policy(value: Any) -> str:
+    """Which of the three ways a policy is written in, so that an error speaks of that one only."""
+    if isinstance(value, dict):
+        return "Steps" if "steps" in value else "Every"
+    return type(value).__name__ if isinstance(value, Settings) else "[name]"
+
+
+Policy = Annotated[
+    Annotated[Literal["published", "log"], Tag("[name]")]
+    | Annotated[Every, Tag("Every")]
+    | Annotated[Steps, Tag("Steps")],
+    Discriminator(_policy),
+]
+
+
 class Checkpoints(Settings):
     """Two policies: what science keeps, and what resuming needs."""
 
-    science: Literal["published", "log"] | Every | Steps = setting(
-        "`published`, `log`, `{every: n}` or `{steps: [...]}`; kept for ever", "log"
-    )
+    science: Policy = setting("`published`, `log`, `{every: n}` or `{steps: [...]}`; kept for ever", "log")
     resume_minutes: float = setting("minutes between resume checkpoints", 10.0, gt=0)
     resume_keep: Count = setting("resume checkpoints that stay", 2)
 

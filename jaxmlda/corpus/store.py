@@ -80,6 +80,7 @@ def write(documents: Iterable[Document], folder: epath.PathLike, source: dict[st
     """Writes a corpus and its card; ids must be unique. The card is written last: a folder without one is torn."""
     home = epath.Path(folder)
     data = home / NAME / VERSION
+    (home / "card.json").unlink(missing_ok=True)
     if data.exists():
         data.rmtree()
     data.mkdir(parents=True)
@@ -108,7 +109,12 @@ def write(documents: Iterable[Document], folder: epath.PathLike, source: dict[st
         record = _encode(document)
         state = digest([state, record])
         _count(card, document)
-        writer.add_examples({SPLIT: [record]})
+        try:
+            writer.add_examples({SPLIT: [record]})
+        except RuntimeError as error:
+            raise UserError(f"document {document.id}: cannot be stored ({error}); mend it or leave it out") from error
+    if not seen:
+        raise UserError(f"{home}: no document came from {source}; a corpus needs one at least")
     writer.close_all()
     card["digest"] = state
     write_json(home / "card.json", card)
@@ -123,6 +129,11 @@ def _count(card: dict[str, Any], document: Document) -> None:
         card["characters"][language] += len(document.text(language))
 
 
+def _short(error: Exception) -> str:
+    """The first line of what a library says."""
+    return str(error).strip().partition("\n")[0]
+
+
 class Corpus:
     """A stored corpus, read by number; iterating yields its documents in their stored order."""
 
@@ -131,8 +142,11 @@ class Corpus:
         if not (self.folder / "card.json").exists():
             raise UserError(f"{self.folder}: holds no corpus (no card.json); make one with `jaxmlda corpus`")
         self.card = read_json(self.folder / "card.json")
-        builder = tfds.builder_from_directory(str(self.folder / NAME / VERSION))
-        self._records = builder.as_data_source(SPLIT)
+        try:
+            builder = tfds.builder_from_directory(str(self.folder / NAME / VERSION))
+            self._records = builder.as_data_source(SPLIT)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise UserError(f"{self.folder}: cannot be opened ({_short(error)}); make it again") from error
         if len(self._records) != self.card["documents"]:
             raise UserError(
                 f"{self.folder}: {len(self._records)} documents stored, {self.card['documents']} on the card; "
@@ -143,7 +157,12 @@ class Corpus:
         return len(self._records)
 
     def __getitem__(self, number: int) -> Document:
-        return _decode(self._records[number])
+        try:
+            return _decode(self._records[number])
+        except (RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{self.folder}: document number {number} cannot be read ({_short(error)}); make it again"
+            ) from error
 
     def __iter__(self) -> Iterator[Document]:
         return (self[number] for number in range(len(self)))

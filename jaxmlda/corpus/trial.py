@@ -3,6 +3,7 @@
 In: documents with their near-duplicate clusters, shares and a seed; out: a table document, cluster, arm.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,6 +32,8 @@ def parse_shares(text: str) -> dict[str, float]:
     shares = {}
     for word in text.split(","):
         arm, _, number = word.partition("=")
+        if arm.strip() in shares:
+            raise UserError(f"arms: {arm.strip()} is given twice; an arm has one share")
         try:
             shares[arm.strip()] = float(number)
         except ValueError:
@@ -38,7 +41,7 @@ def parse_shares(text: str) -> dict[str, float]:
     unknown = sorted(set(shares) - set(ARMS))
     if unknown:
         raise UserError(f"arms: {', '.join(unknown)} unknown; the arms are {', '.join(ARMS)}")
-    if any(share < 0 for share in shares.values()) or abs(sum(shares.values()) - 1) > 1e-9:
+    if any(share < 0 for share in shares.values()) or not math.isclose(sum(shares.values()), 1, abs_tol=1e-9):
         raise UserError(f"arms: the shares must not be negative and must sum to 1, not to {sum(shares.values()):g}")
     return shares
 
@@ -74,6 +77,21 @@ def assign(documents: Iterable[Document], shares: dict[str, float], seed: int) -
     return table.replace_schema_metadata({"seed": str(seed), "shares": str(shares)})
 
 
+def balance(documents: Iterable[Document], table: pa.Table) -> pa.Table:
+    """What chance gave each arm: documents, clusters, and characters in each language."""
+    arms = dict(zip(table["document"].to_pylist(), table["arm"].to_pylist(), strict=True))
+    names = [arm for arm in (*ARMS, OUTSIDE) if arm in set(arms.values())]
+    clusters: dict[str, set[str]] = {arm: set() for arm in names}
+    counts = {arm: {"documents": 0, "characters_en": 0, "characters_ja": 0} for arm in names}
+    for document in documents:
+        arm = arms[document.id]
+        clusters[arm].add(document.cluster)
+        counts[arm]["documents"] += 1
+        for language in document.languages:
+            counts[arm][f"characters_{language}"] += len(document.text(language))
+    return pa.Table.from_pylist([{"arm": arm, "clusters": len(clusters[arm])} | counts[arm] for arm in names])
+
+
 @dataclass(frozen=True)
 class Trial:
     """The arm of every document; a run without a trial has every document outside."""
@@ -87,6 +105,10 @@ class Trial:
         if path is None:
             return cls({}, digest({}))
         table = read_table(path)
+        if not {"document", "arm"} <= set(table.column_names):
+            raise UserError(
+                f"{path}: no trial table (it has no columns document and arm); assign one with `jaxmlda corpus trial`"
+            )
         arms = dict(zip(table["document"].to_pylist(), table["arm"].to_pylist(), strict=True))
         return cls(arms, digest(arms))
 

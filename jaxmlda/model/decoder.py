@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxmlda.errors import UserError
 from jaxmlda.model.attention import KERNELS, Visibility
 from jaxmlda.model.config import ModelConfig
 from jaxmlda.model.layers import INITIAL_SPREAD, Layer, Norm, rotary
@@ -48,7 +49,7 @@ class Decoder:
         self, config: ModelConfig, *, compute: str = "float32", attention: str = "plain", remat: str = "none"
     ) -> None:
         if attention not in KERNELS:
-            raise ValueError(f"attention must be one of {sorted(KERNELS)}, not {attention!r}")
+            raise UserError(f"training.attention: {attention!r} is no kernel; known are {', '.join(sorted(KERNELS))}")
         self.config = config
         self.compute = jnp.dtype(compute)
         self.attention = attention

@@ -21,9 +21,17 @@ def sizes(wanted: Mapping[str, int], devices: int) -> tuple[int, ...]:
     if len(rest) > 1:
         raise UserError(f"mesh: only one of {', '.join(rest)} can be -1 (the rest); give the others a number")
     known = math.prod(number for number in numbers if number != -1)
-    if devices % known or (not rest and known != devices):
-        shape = ", ".join(f"{axis}={number}" for axis, number in zip(AXES, numbers, strict=True))
-        raise UserError(f"mesh {shape} does not fit {devices} devices: the product must be {devices}; set one to -1")
+    shape = ", ".join(f"mesh.{axis}={number}" for axis, number in zip(AXES, numbers, strict=True))
+    if known < 1:
+        raise UserError(f"{shape}: an axis has at least one device; -1 takes the rest")
+    if not rest and known != devices:
+        raise UserError(f"{shape} makes {known}, there are {devices} devices; set one axis to -1, it takes the rest")
+    if devices % known:
+        fitting = ", ".join(str(number) for number in range(1, devices + 1) if devices % number == 0)
+        raise UserError(
+            f"{shape}: the axes with a number make {known}, which does not divide {devices} devices; "
+            f"their product can be {fitting}"
+        )
     return tuple(devices // known if number == -1 else number for number in numbers)
 
 

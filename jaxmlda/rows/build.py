@@ -34,6 +34,8 @@ class StreamRows(NamedTuple):
 
 def lay_out(stream: Stream, tokens: Tokens, settings: Settings, budget: int | None, pad: int) -> StreamRows:
     """All epochs of a stream as rows, each epoch in an order of its own."""
+    if budget == 0:
+        raise UserError(f"stream {stream.name}: its share of rows.total_tokens is not even one token; give it more")
     available = int(tokens.lengths.sum())
     if not available:
         raise UserError(
@@ -77,6 +79,8 @@ def fill(tokens: Tokens, pieces: Pieces, settings: Settings, pad: int) -> tuple[
 def budget_of(recipe: Recipe, phase: Phase, stream: Stream, settings: Settings) -> int | None:
     """Tokens of a stream: run's total x phase's share x stream's share; None where the recipe counts epochs."""
     if not recipe.counts_tokens:
+        if settings.total_tokens is not None:
+            raise UserError(f"recipe {recipe.name} gives epochs: rows.total_tokens must be null")
         return None
     if settings.total_tokens is None:
         raise UserError(f"recipe {recipe.name} gives shares: the run must say rows.total_tokens")

@@ -57,7 +57,10 @@ def table(tokens: Tokens, pieces: Pieces, stream: str) -> pa.Table:
     part_start = np.where(part > tokens.part_bounds[text], tokens.part_stop[np.maximum(part - 1, 0)], 0)
     previous = np.where(first > tokens.bounds[text], tokens.ends[np.maximum(first - 1, 0)], 0)
     begin = np.clip(previous, part_start, tokens.part_stop[part]) - part_start
-    end = np.clip(tokens.ends[last - 1], part_start, tokens.part_stop[part]) - part_start
+    end = np.clip(tokens.ends[last - 1], part_start, tokens.part_stop[part])
+    # A part that the piece goes on after is there to its end, even where its last characters share the next token.
+    end[:-1] = np.where(piece[1:] == piece[:-1], tokens.part_stop[part[:-1]], end[:-1])
+    end -= part_start
     origin = tokens.part_from[part]
     known = origin >= 0
     columns = {

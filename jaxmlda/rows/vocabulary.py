@@ -46,7 +46,10 @@ class SentencePiece:
 
     def __init__(self, path: epath.PathLike) -> None:
         self.digest = file_digest(path)
-        self._model = sentencepiece.SentencePieceProcessor(model_proto=epath.Path(path).read_bytes())
+        try:
+            self._model = sentencepiece.SentencePieceProcessor(model_proto=epath.Path(path).read_bytes())
+        except RuntimeError as error:
+            raise UserError(f"{path}: not a SentencePiece model ({error})") from error
         self.size = self._model.vocab_size()
         self.eos_id = _needed(_real(self._model.eos_id()), str(path))
         # Without a BOS the end of the text before is what a text begins after.
@@ -84,9 +87,12 @@ class HuggingFace:
             raise UserError(f"{source}: not a tokenizer.json ({error})") from error
         self._model.no_truncation()
         self._model.no_padding()
+        # A text that spells a special token, such as </s>, holds its letters and not the token.
+        self._model.encode_special_tokens = True
         special = self._special(source.parent)
         self.digest = digest([text, special])
-        self.size = self._model.get_vocab_size(with_added_tokens=True)
+        # Not the number of tokens: some files leave ids out.
+        self.size = max(self._model.get_vocab(with_added_tokens=True).values()) + 1
         self.bos_id = special["bos"]
         self.eos_id = _needed(special["eos"], str(source))
         self.pad_id = self.eos_id if special["pad"] is None else special["pad"]
@@ -144,7 +150,10 @@ def load(path: epath.PathLike) -> Vocabulary:
 
 
 def train(texts: Iterable[str], size: int, path: epath.PathLike) -> None:
-    """Trains a SentencePiece BPE model that gives every text back: no normalisation, bytes for rare characters."""
+    """Trains a SentencePiece BPE model that gives every text back: no normalisation, bytes for rare characters.
+
+    Only U+2581, by which SentencePiece itself marks a space, comes back as a space.
+    """
     with replacing(path) as neighbour, neighbour.open("wb") as stream:
         try:
             sentencepiece.SentencePieceTrainer.train(

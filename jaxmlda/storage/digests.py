@@ -28,5 +28,6 @@ def file_digest(path: epath.PathLike) -> str:
 
 def keyed(*parts: int | str) -> int:
     """A 64-bit hash of the parts in order; parts cannot run into one another."""
-    text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
+    # A separator within a part is doubled; one that stands alone is always followed by the name of a type.
+    text = "\x1f".join(f"{type(part).__name__}:{part}".replace("\x1f", "\x1f\x1f") for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

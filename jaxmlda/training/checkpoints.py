@@ -21,14 +21,23 @@ SCIENCE, RESUME = "checkpoints", "resume"
 log = logging.getLogger("jaxmlda.checkpoints")
 
 
+def _places(shape: tuple[int, ...]) -> jax.Array:
+    """The number of every element, counted row by row, modulo 2^32; never a flat copy, so no cut is undone."""
+    place, stride = jnp.zeros(shape, jnp.uint32), 1
+    for axis in reversed(range(len(shape))):
+        place += jax.lax.broadcasted_iota(jnp.uint32, shape, axis) * jnp.uint32(stride % 2**32)
+        stride *= shape[axis]
+    return place
+
+
 @jax.jit
 def _checksums(params: Any) -> list[jax.Array]:
     """Two order-free sums of mixed (bits, place) of every leaf, modulo 2^32: the same however the leaf is cut."""
 
     def one(leaf: jax.Array) -> jax.Array:
         width = jnp.dtype(leaf.dtype).itemsize * 8
-        bits = jax.lax.bitcast_convert_type(leaf, jnp.dtype(f"uint{width}")).astype(jnp.uint32).reshape(-1)
-        place = jnp.arange(bits.size, dtype=jnp.uint32)
+        bits = jax.lax.bitcast_convert_type(leaf, jnp.dtype(f"uint{width}")).astype(jnp.uint32)
+        place = _places(leaf.shape)
         mixed = (bits ^ (place * jnp.uint32(0x9E3779B9))) * jnp.uint32(0x85EBCA6B)
         mixed = (mixed ^ (mixed >> 15)) * jnp.uint32(0xC2B2AE35)
         second = (mixed ^ (mixed >> 13) ^ place) * jnp.uint32(0x27D4EB2F)
@@ -60,23 +69,28 @@ class Checkpoints:
         home = epath.Path(run)
         self.science = _manager(home / SCIENCE, None)
         self.resume = _manager(home / RESUME, keep)
+        self._restored: int | None = None
 
     def save_science(self, step: int, params: Any, meta: dict[str, Any]) -> None:
         """Keeps a step for ever; a step that is there already is left as it is."""
         if step not in self.science.all_steps():
             items = ocp.args.Composite(params=ocp.args.StandardSave(params), meta=ocp.args.JsonSave(meta))
-            self.science.save(step, args=items)
+            self.science.save(step, args=items, force=True)
 
     def save_resume(self, step: int, params: Any, optimizer: Any, meta: dict[str, Any]) -> None:
-        """Keeps all that training needs to go on from a step."""
-        if step in self.resume.all_steps():
+        """Keeps all that training needs to go on from a step; one of this step or beyond it is torn, and goes."""
+        # What science keeps must be on disk first: a run that goes on from here never passes those steps again.
+        self.science.wait_until_finished()
+        if step == self._restored:
             return
+        for torn in [other for other in self.resume.all_steps() if other >= step]:
+            self.resume.delete(torn)
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(params),
             optimizer=ocp.args.StandardSave(optimizer),
             meta=ocp.args.JsonSave(meta),
         )
-        self.resume.save(step, args=items)
+        self.resume.save(step, args=items, force=True)
 
     def latest(self, params: Any, optimizer: Any) -> tuple[int, Any, Any] | None:
         """The newest resume checkpoint that can be read: (step, params, optimizer); torn ones are named."""
@@ -86,9 +100,14 @@ class Checkpoints:
             )
             try:
                 found = self.resume.restore(step, args=items)
-            except (OSError, ValueError, KeyError) as error:
-                log.warning("resume checkpoint %d cannot be read, taking the one before: %s", step, error)
+            except Exception as error:
+                # Orbax raises a bare Exception for an array that it cannot read; other kinds are not the disk's fault.
+                if type(error) is not Exception and not isinstance(error, OSError | ValueError | KeyError):
+                    raise
+                reason = str(error).partition("\n")[0][:200]
+                log.warning("resume checkpoint %d cannot be read, taking the one before: %s", step, reason)
                 continue
+            self._restored = step
             return step, found["params"], found["optimizer"]
         return None
 

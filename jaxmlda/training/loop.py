@@ -4,6 +4,7 @@ In: a decoder, rows, settings, weights, and probes (objects called with step, pa
 checkpoints and metrics. Batch s is rows [s·B, (s+1)·B), so going on after a stop is arithmetic.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -59,6 +60,7 @@ class Loop:
         metrics = MetricsFile(path, begin, self.rows, rows_a_step, stop_on_nan)
         log.info("%s: steps %d to %d, checkpoints at %s", self.run.name, begin, self.todo.steps, self.todo.science)
         with (
+            contextlib.closing(self.checkpoints),
             Stop() as stop,
             ThreadPoolExecutor(1) as reader,
             bar(total=self.todo.steps, label=f"train {self.run.name}", unit="step") as progress,
@@ -76,7 +78,6 @@ class Loop:
                 metrics.add(step + 1, now, self.clock.read())
                 progress.update(1)
             self._look(self.todo.steps, state, probes, metrics)
-        self.checkpoints.close()
         metrics.close()
 
     def _first_state(self, weights: Callable[[Any], Any]) -> State:
@@ -116,6 +117,5 @@ class Loop:
             self.checkpoints.save_resume(step, state.params, state.optimizer, self.meta | {"step": step})
         self.last_resume = time.monotonic()
         if stop.asked:
-            self.checkpoints.close()
             metrics.close()
             raise Interrupted(f"{self.run.name}: stopped at step {step}, saved; the same command goes on from there")

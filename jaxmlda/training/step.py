@@ -119,7 +119,7 @@ def make_step(
         _, counts = targets_of(batch)
         share = 1.0 / jnp.maximum(counts.sum(), 1).astype(jnp.float32)
         (loss, (nll, tokens)), gradient = gradient_of(state.params, batch, share)
-        norm = optax.global_norm(gradient)
+        norm = optax.tree.norm(gradient)
         updates, moments = rule.update(gradient, state.optimizer, state.params)
         new = (optax.apply_updates(state.params, updates), moments)
         if settings.on_nan == "skip":

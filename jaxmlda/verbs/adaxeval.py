@@ -74,6 +74,8 @@ def build_sets(corpus: Corpus, trial: Trial, per_set: int) -> tuple[dict[str, li
             if found:
                 rejected.append({"set": name, "id": question.id, "faults": found})
     out = {one["id"] for one in rejected}
+    if all(question.id in out for asked in sets.values() for question in asked):
+        raise UserError(f"{corpus.folder}: the gates rejected every question; ask for more with --per-set")
     passed = {name: [one for one in asked if one.id not in out] for name, asked in sets.items()}
     return {name: evenly(questions, per_set) for name, questions in passed.items()}, rejected
 

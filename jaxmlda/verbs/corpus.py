@@ -6,9 +6,12 @@ import logging
 import sys
 from typing import Any
 
+from etils import epath
+
 from jaxmlda.corpus import DEFAULT_SHARES, Corpus, assign, embedded, write
-from jaxmlda.corpus.trial import parse_shares, write_trial
+from jaxmlda.corpus.trial import balance, parse_shares, write_trial
 from jaxmlda.progress import bar
+from jaxmlda.storage import write_table
 from jaxmlda.verbs.command import parser
 from jaxmlda.world import World
 
@@ -49,10 +52,13 @@ def make_world(folder: str, **settings: Any) -> dict[str, Any]:
 
 
 def make_trial(folder: str, arms: str, seed: int) -> dict[str, int]:
-    """Assigns the trial and stores it beside the corpus; gives the number of documents in each arm."""
-    table = assign(Corpus(folder), parse_shares(arms), seed)
+    """Assigns the trial and stores it beside the corpus, its balance first; gives the documents of each arm."""
+    corpus = Corpus(folder)
+    table = assign(corpus, parse_shares(arms), seed)
+    balanced = balance(corpus, table)
+    write_table(epath.Path(folder) / "balance.parquet", balanced)
     write_trial(table, folder)
-    return {entry["values"]: entry["counts"] for entry in table["arm"].value_counts().to_pylist()}
+    return dict(zip(balanced["arm"].to_pylist(), balanced["documents"].to_pylist(), strict=True))
 
 
 def run(words: list[str]) -> int:

@@ -18,7 +18,7 @@ from jaxmlda.verbs.command import FAULT, parser
 
 PURPOSE = "Documents, trial, questions, rows, training, probing and report on the embedded world, in minutes."
 RECIPES = ("native", "translation")
-ARMS = "en=.25,ja=.25,both=.1,none=.3,bridge=.1"
+ARMS = "en=.22,ja=.22,both=.08,none=.38,bridge=.1"
 log = logging.getLogger("jaxmlda.demo")
 
 
@@ -34,8 +34,8 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    "demo": Size(600, 1200, 1000, 1_064_960, 532_480, 3072),
-    "smallest": Size(200, 120, 120, 40_960, 40_960, 3072),
+    "demo": Size(600, 1200, 1000, 819_200, 524_288, 3072),
+    "smallest": Size(200, 150, 400, 40_960, 40_960, 1536),
 }
 
 
@@ -47,11 +47,11 @@ class Stage(NamedTuple):
     result: epath.Path
 
 
-def stages(out: epath.Path, size: Size) -> list[Stage]:
+def stages(out: epath.Path, size: Size, clone: bool) -> list[Stage]:
     """The road in order."""
     target, general, questions = out / "target", out / "general", out / "questions"
     trial = target / "trial.parquet"
-    world = ["corpus", "world", "--documents"]
+    world = ["corpus", "world", *(["--clone"] if clone else []), "--documents"]
     told = [
         Stage("documents", [*world, str(size.documents), "--out", str(target)], target / "card.json"),
         Stage(
@@ -99,9 +99,8 @@ def _run_stages(name: str, out: epath.Path, tokens: int, prepare: list[str], tra
     ]
 
 
-def go(out: epath.Path, size: Size, debug: bool) -> None:
+def go(out: epath.Path, road: list[Stage], debug: bool) -> None:
     """Runs the stages that are not finished."""
-    road = stages(out, size)
     wanted = digest([stage.words for stage in road])
     stamp = out / "demo.json"
     if stamp.exists() and read_json(stamp)["road"] != wanted:
@@ -141,10 +140,11 @@ def run(words: list[str]) -> int:
     made = parser("demo", PURPOSE)
     made.add_argument("--out", default="runs/demo", help="folder of everything that the demo makes")
     made.add_argument("--size", choices=tuple(SIZES), default="demo")
+    made.add_argument("--clone", action="store_true", help="positive control: Japanese is English, letter for letter")
     arguments: argparse.Namespace = made.parse_args(words)
     begin, out = time.monotonic(), epath.Path(arguments.out)
     with lock(out, wait=True, inherit=True):
-        go(out, SIZES[arguments.size], arguments.debug)
+        go(out, stages(out, SIZES[arguments.size], arguments.clone), arguments.debug)
     log.info("%.0f s; open the report in a browser:", time.monotonic() - begin)
     sys.stdout.write(f"{(out / 'report' / 'index.html').absolute()}\n")
     return 0 if (out / "report" / "index.html").exists() else FAULT

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from etils import epath
 
 from jaxmlda.config import Recipe, Run, Stream, find, load
-from jaxmlda.corpus import Corpus, Trial
+from jaxmlda.corpus import Corpus, Document, Trial
 from jaxmlda.errors import UserError
 from jaxmlda.progress import bar
 from jaxmlda.rows import build, tokens
@@ -22,11 +22,12 @@ from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.rows.store import Source
 from jaxmlda.rows.vocabulary import Vocabulary
 from jaxmlda.storage import digest, lock, read_json
-from jaxmlda.streams import KINDS
+from jaxmlda.streams import KINDS, texts_of
 from jaxmlda.verbs.command import cores, print_config, read_run, run_file_parser
 
 PURPOSE = "Turn a recipe into rows of tokens with a ledger of every document in them."
 DOCUMENTS_A_SHARD = 5_000
+SAMPLE = Document("sample", en="A sample.", ja="見本。")
 log = logging.getLogger("jaxmlda.prepare")
 
 
@@ -46,6 +47,25 @@ class Job(NamedTuple):
 def streams_of(recipe: Recipe) -> list[Stream]:
     """All streams of a recipe, in order."""
     return list(itertools.chain.from_iterable(phase.streams for phase in recipe.phases))
+
+
+def check_streams(recipe: Recipe, named: str) -> None:
+    """Kinds, their options and native languages, before any text is made.
+
+    A document's group is what its arm permits of the native languages, so native text in another language may come
+    from documents outside the trial only.
+    """
+    for stream in streams_of(recipe):
+        try:
+            list(texts_of(SAMPLE, stream.kind, tuple(stream.languages), stream.options))
+        except UserError as error:
+            raise UserError(f"{named}: stream {stream.name}: {error}") from error
+        foreign = sorted(set(stream.languages) - set(recipe.native_languages))
+        if foreign and not KINDS[stream.kind].transfer and set(stream.arms) != {"outside"}:
+            raise UserError(
+                f"{named}: stream {stream.name}: {', '.join(foreign)} is none of the recipe's native_languages "
+                f"({', '.join(recipe.native_languages)}); name it there, or draw from the arm outside only"
+            )
 
 
 def source_of(run: Run, recipe: Recipe, corpus: Corpus, trial: Trial, vocabulary: Vocabulary) -> Source:
@@ -137,12 +157,7 @@ def check_existing(rows: epath.Path, source: Source) -> bool:
 def prepare(run: Run) -> dict[str, Any]:
     """Makes the rows of a run unless they are there; gives their meta data."""
     recipe = load(Recipe, find(run.recipe, "recipes"))
-    for stream in streams_of(recipe):
-        if stream.kind not in KINDS:
-            raise UserError(
-                f"{run.recipe}: stream {stream.name}: kind {stream.kind!r} is unknown; "
-                f"the kinds are {', '.join(sorted(KINDS))}"
-            )
+    check_streams(recipe, run.recipe)
     corpus, trial, vocabulary = Corpus(run.corpus), Trial.read(run.trial), vocabularies.load(run.vocabulary)
     rows = epath.Path(run.output) / "rows"
     source = source_of(run, recipe, corpus, trial, vocabulary)
