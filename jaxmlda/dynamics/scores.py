@@ -109,16 +109,19 @@ def _set_scores(steps: NDArray, tables: dict[int, SetTable], ties: str) -> Score
             for name, array in tables[step].values.items():
                 raw[name][row] = array
     by_token = _per(raw["sum_logp"], raw["n_tok"])
-    base = by_token[:1] if 0 in tables else np.full_like(by_token[:1], np.nan)
+    logp = raw["sum_logp"]
+    base = logp[:1] if 0 in tables else np.full_like(logp[:1], np.nan)
     scored = {
         "token": by_token,
-        "sum": raw["sum_logp"],
-        "char": _per(raw["sum_logp"], raw["n_char"]),
-        "byte": _per(raw["sum_logp"], raw["n_byte"]),
-        "pmi": raw["sum_logp"] - raw["sum_logp_neutral"],
-        "delta": by_token - base,
-        "alone": _per(raw["sum_logp_alone"], raw["n_tok_alone"]),
+        "sum": logp,
+        "char": _per(logp, raw["n_char"]),
+        "byte": _per(logp, raw["n_byte"]),
+        "pmi": logp - raw["sum_logp_neutral"],
+        "delta": logp - base,
     }
+    # An option of which no token could be scored is never chosen.
+    scored = {name: np.where(raw["n_tok"] == 0, -np.inf, array) for name, array in scored.items()}
+    scored["alone"] = _per(raw["sum_logp_alone"], raw["n_tok_alone"])
     values = {name: items.credit(array, head.gold, ties) for name, array in scored.items()}
     for function in (items.gold_probability, items.margin, items.rank):
         values[function.__name__] = function(by_token, head.gold)

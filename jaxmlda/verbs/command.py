@@ -7,10 +7,13 @@ import sys
 import traceback
 from collections.abc import Callable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
+import jaxmlda
 from jaxmlda.config import Run, describe, dump, find, load, with_overrides
 from jaxmlda.errors import Interrupted, UserError
+from jaxmlda.storage import digest, file_digest
 
 FAULT = 1
 
@@ -97,6 +100,12 @@ def _line(error: BaseException) -> tuple[str, int]:
 def cores() -> int:
     """Processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def code_digest() -> str:
+    """Digest of every source file of the package."""
+    home = Path(jaxmlda.__file__).parent
+    return digest([(str(path.relative_to(home)), file_digest(path)) for path in sorted(home.rglob("*.py"))])
 
 
 def environment() -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`jaxmlda plan CONFIG`: what a run would need, from compiling its real step and scorer for the devices at hand.
 
-In: a run file; nothing else need exist but the question files that it names. Out: memory by kind, FLOPs, steps.
+In: a run file; its rows need not exist, its questions are scored where they do. Out: memory by kind, FLOPs, steps.
 """
 
 import json
@@ -11,12 +11,16 @@ from typing import Any
 
 import jax
 import numpy as np
+from etils import epath
 
 from jaxmlda.config import Recipe, Run, find, load
-from jaxmlda.model import Decoder
-from jaxmlda.parallel import Compiled, compile_for, make_mesh, param_shardings
+from jaxmlda.model import Decoder, ModelConfig
+from jaxmlda.parallel import make_mesh
+from jaxmlda.probe.evaluate import Evaluator
+from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.training import setup
 from jaxmlda.verbs.command import print_config, read_run, run_file_parser
+from jaxmlda.verbs.sets import read_sets
 from jaxmlda.verbs.weights import model_of
 
 PURPOSE = "Say what a run would need in memory and arithmetic, before it is started."
@@ -35,14 +39,13 @@ def bytes_on_one(tree: Any) -> int:
     return sum(int(np.prod(leaf.sharding.shard_shape(leaf.shape))) * leaf.dtype.itemsize for leaf in leaves)
 
 
-def compiled_forward(run: Run, decoder: Decoder, mesh: jax.sharding.Mesh) -> Compiled:
-    """The forward pass and head of the scorer on one batch of rows of the training length."""
-    abstract = decoder.abstract()
-    cut = param_shardings(mesh, abstract)
-    params = jax.tree.map(lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one), abstract, cut)
-    shape = (run.training.batch_size, run.rows.sequence_length)
-    row = jax.ShapeDtypeStruct(shape, np.int32, sharding=setup.batch_sharding(mesh))
-    return compile_for(decoder.hidden, (params, row, row, row), mesh)
+def scoring_bytes(run: Run, model: ModelConfig, mesh: jax.sharding.Mesh) -> int | None:
+    """Temporaries of the scorer on the run's own question files; None where the run asks nothing, or nothing yet."""
+    if not run.probe.questions or not all(epath.Path(path).exists() for path in run.probe.questions):
+        return None
+    vocabulary, sets = vocabularies.load(run.vocabulary), read_sets(run.probe.questions)
+    evaluator = Evaluator(Decoder(model), vocabulary, sets, rule=run.probe.rule, mesh=mesh, dtype=run.probe.dtype)
+    return evaluator.compile().memory_analysis().temp_size_in_bytes
 
 
 def plan(run: Run) -> dict[str, Any]:
@@ -55,19 +58,19 @@ def plan(run: Run) -> dict[str, Any]:
     tokens_a_step = settings.batch_size * run.rows.sequence_length
     steps = settings.steps or -(-(run.rows.total_tokens or tokens_a_step) // tokens_a_step)
     built = setup.build(run, decoder, weights, mesh, steps)
-    forward = compiled_forward(run, decoder, mesh)
+    scoring = scoring_bytes(run, model, mesh)
     return {
         "devices": f"{mesh.size} x {mesh.devices.flat[0].device_kind}",
         "parameters": model.parameters(),
         "flops_per_token": model.flops_per_token(run.rows.sequence_length),
         "tokens_per_step": tokens_a_step,
         "steps": steps if recipe.counts_tokens or settings.steps else None,
-        "peak_gib_per_device": gib(max(built.update.peak_bytes, forward.peak_bytes)),
+        "peak_gib_per_device": gib(built.update.peak_bytes),
         "parts_gib": {
             "parameters": gib(bytes_on_one(built.state_like.params)),
             "optimizer": gib(bytes_on_one(built.state_like.optimizer)),
             "temporaries of a step": gib(built.update.temporary_bytes),
-            "temporaries of scoring": gib(forward.temporary_bytes),
+            "temporaries of scoring": None if scoring is None else gib(scoring),
         },
         "compile_seconds": round(time.perf_counter() - begin, 1),
     }

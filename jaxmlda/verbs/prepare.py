@@ -20,10 +20,10 @@ from jaxmlda.progress import bar
 from jaxmlda.rows import build, tokens
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.rows.store import Source
-from jaxmlda.rows.vocabulary import Vocabulary
 from jaxmlda.storage import digest, lock, read_json
 from jaxmlda.streams import KINDS, texts_of
 from jaxmlda.verbs.command import cores, print_config, read_run, run_file_parser
+from jaxmlda.verbs.sources import check_source, source_of
 
 PURPOSE = "Turn a recipe into rows of tokens with a ledger of every document in them."
 DOCUMENTS_A_SHARD = 5_000
@@ -66,17 +66,6 @@ def check_streams(recipe: Recipe, named: str) -> None:
                 f"{named}: stream {stream.name}: {', '.join(foreign)} is none of the recipe's native_languages "
                 f"({', '.join(recipe.native_languages)}); name it there, or draw from the arm outside only"
             )
-
-
-def source_of(run: Run, recipe: Recipe, corpus: Corpus, trial: Trial, vocabulary: Vocabulary) -> Source:
-    """Digests of what the rows are made from."""
-    return Source(
-        corpus=corpus.digest,
-        trial=trial.digest,
-        vocabulary=vocabulary.digest,
-        recipe=digest(recipe.model_dump(mode="json")),
-        rows=digest(run.rows.model_dump(mode="json")),
-    )
 
 
 def tokenise(job: Job) -> int:
@@ -144,13 +133,7 @@ def check_existing(rows: epath.Path, source: Source) -> bool:
     """Whether finished rows of the same source are there; rows of another source are an error, never replaced."""
     if not (rows / "meta.json").exists():
         return False
-    made = read_json(rows / "meta.json")["source"]
-    for name, value in source._asdict().items():
-        if made[name] != value:
-            raise UserError(
-                f"{rows}: made with another {name} (digest {made[name]}, now {value}); delete the folder or choose "
-                "another output"
-            )
+    check_source(rows, read_json(rows / "meta.json")["source"], source)
     return True
 
 
@@ -160,7 +143,7 @@ def prepare(run: Run) -> dict[str, Any]:
     check_streams(recipe, run.recipe)
     corpus, trial, vocabulary = Corpus(run.corpus), Trial.read(run.trial), vocabularies.load(run.vocabulary)
     rows = epath.Path(run.output) / "rows"
-    source = source_of(run, recipe, corpus, trial, vocabulary)
+    source = source_of(run)
     if check_existing(rows, source):
         return read_json(rows / "meta.json")
     work = rows / f"tokens-{digest(source._asdict())}"

@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 from etils import epath
 
-from jaxmlda import dynamics
+from jaxmlda import dynamics, questions
+from jaxmlda.corpus import Trial
 from jaxmlda.dynamics.exposure import Place, exposures
 from jaxmlda.errors import UserError
 from jaxmlda.questions import Question, baselines
@@ -72,6 +73,15 @@ def guessers(sets: Sets) -> dict[str, dict[str, float]]:
     }
 
 
+def check_unchanged(home: epath.Path, made: dict[str, Any], trial: str | None, sets: Sets) -> None:
+    """A trial or questions other than those that the run was trained with would change effects without a word."""
+    if Trial.read(trial).digest != made["trial"]:
+        raise UserError(f"{home}: {trial} is not the trial that this run was trained with; bring that one back")
+    changed = [name for name, asked in sets.items() if questions.digest(asked) != made["questions"].get(name)]
+    if changed:
+        raise UserError(f"{home}: question sets changed since training: {', '.join(changed)}; bring those back")
+
+
 def read_run(folder: str) -> RunData:
     """Everything that the page is made from, out of one run folder."""
     home = epath.Path(folder)
@@ -81,11 +91,13 @@ def read_run(folder: str) -> RunData:
     if not config["probe"]["questions"]:
         raise UserError(f"{home}: was trained without questions (probe.questions is empty); there is nothing to report")
     sets = read_sets(config["probe"]["questions"])
+    info = read_json(home / "run.json")
+    check_unchanged(home, info["digests"], config["trial"], sets)
     metrics = home / "metrics.jsonl"
     return RunData(
         name=config["name"],
         config=config,
-        info=read_json(home / "run.json"),
+        info=info,
         scores=dynamics.load(home, list(sets), ties="share" if config["probe"]["rule"] == "joint" else "first"),
         trial=read_table(config["trial"]) if config["trial"] else None,
         questions=[plain(question) for asked in sets.values() for question in asked],

@@ -25,8 +25,9 @@ from jaxmlda.rows.vocabulary import load as load_vocabulary
 from jaxmlda.storage import lock, write_json, write_table, write_text
 from jaxmlda.training.loop import Loop
 from jaxmlda.training.setup import plan
-from jaxmlda.verbs.command import environment, print_config, read_run, run_file_parser
+from jaxmlda.verbs.command import code_digest, environment, print_config, read_run, run_file_parser
 from jaxmlda.verbs.sets import read_sets
+from jaxmlda.verbs.sources import check_source, source_of
 from jaxmlda.verbs.weights import model_of, weights_of
 
 PURPOSE = "Train on prepared rows; the same command goes on where an interrupted run was."
@@ -72,12 +73,8 @@ def check_folder(run: Run) -> None:
 
 
 def check_fit(run: Run, rows: Rows, vocabulary: Vocabulary, model: ModelConfig) -> None:
-    """Tokenizer, rows and model must fit one another before anything is allocated."""
-    if rows.meta["source"]["vocabulary"] != vocabulary.digest:
-        raise UserError(
-            f"{rows.folder}: made with another vocabulary (digest {rows.meta['source']['vocabulary']}, "
-            f"{run.vocabulary} has {vocabulary.digest}); run `jaxmlda prepare` into another output"
-        )
+    """Configuration, rows, tokenizer and model must fit one another before anything is allocated."""
+    check_source(rows.folder, rows.meta["source"], source_of(run))
     if vocabulary.size > model.vocab_size:
         raise UserError(
             f"{run.vocabulary}: {vocabulary.size} pieces, the model embeds {model.vocab_size}; "
@@ -97,7 +94,7 @@ def tell(run: Run, rows: Rows, vocabulary: Vocabulary, sets: dict[str, list[Ques
     """Writes what the run is made from, before it begins."""
     home = epath.Path(run.output)
     digests = dict(rows.meta["source"])
-    digests["vocabulary"] = vocabulary.digest
+    digests["code"] = code_digest()
     digests["questions"] = {name: questions.digest(asked) for name, asked in sets.items()}
     story = {
         "name": run.name,
