@@ -43,8 +43,10 @@ class TextVocabulary(seqio.Vocabulary):
         return self.inner.decode(ids)
 
     def _encode_tf(self, s: tf.Tensor) -> tf.Tensor:
-        def encode(text: bytes) -> np.ndarray:
-            return np.array(self.inner.encode(text.decode()), np.int32)
+        def encode(text: bytes | np.ndarray) -> np.ndarray:
+            # Outside a graph TensorFlow hands an empty text over as an array.
+            plain = text if isinstance(text, bytes) else text.item()
+            return np.array(self.inner.encode(plain.decode()), np.int32)
 
         ids = tf.numpy_function(encode, [s], tf.int32, stateful=False)
         ids.set_shape([None])

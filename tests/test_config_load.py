@@ -2,12 +2,14 @@
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxmlda.config import Run, Settings, describe, dump, find, load, with_overrides
 from jaxmlda.errors import UserError
 
+# What a path may be made of; PyYAML does not give back control characters that end a line.
+PRINTED = st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp"))
 NEEDED = "name: a\ncorpus: c\nvocabulary: v\nrecipe: r\noutput: o\n"
 
 
@@ -157,11 +159,12 @@ def test_a_missing_file_is_named(tmp_path):
         load(Run, tmp_path / "nowhere.yaml")
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 10**9),
     peak=st.floats(1e-9, 1, allow_nan=False),
     packing=st.sampled_from(["cut", "whole"]),
-    questions=st.lists(st.text(max_size=5), max_size=3),
+    questions=st.lists(st.text(PRINTED, max_size=5), max_size=3),
 )
 def test_a_dumped_run_is_read_as_the_same_run(tmp_path_factory, seed, peak, packing, questions):
     run = Run.model_validate(

@@ -4,7 +4,7 @@ from math import sqrt
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxmlda.corpus import ARMS, DEFAULT_SHARES, Document, Trial, assign
@@ -52,6 +52,7 @@ def test_shares_are_met_within_what_chance_allows(shares):
         assert abs(found.count(arm) - count * share) <= 4.5 * sqrt(count * share * (1 - share))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=6), st.integers(0, 99), st.permutations(list(DEFAULT_SHARES)))
 def test_the_arm_is_where_the_point_falls_among_the_shares_laid_end_to_end(cluster, seed, order):
     point = keyed("trial", seed, cluster) / 2**64

@@ -243,3 +243,23 @@ def test_trees_of_options_stay_small_and_keep_every_option():
     assert sorted(s for tree in bundled for s in tree.edge_slot) == list(range(300))
     assert max(len(tree.tokens) for tree in bundled) <= trees.MAX_TOKENS
     assert max(tree.branches.max() for tree in bundled) <= trees.MAX_BRANCHES
+
+
+def test_strands_of_the_same_tokens_are_tied_to_the_last_bit_and_fed_once():
+    rng, made, expected = np.random.default_rng(0), [], []
+    for number in range(40):
+        ids, other = (tuple(rng.integers(3, 300, 8).tolist()) for _ in range(2))
+        given_strands = [ids, other[:1] + ids[1:6] + other[6:], ids, ids[:6] + other[6:], ids]
+        slots = range(5 * number, 5 * number + 5)
+        made.append(
+            trees.build(
+                [Strand((1, *one), (6, 7, 8), (slot,) * 3) for one, slot in zip(given_strands, slots, strict=True)]
+            )
+        )
+        expected.append(naive_logp((1, *ids), (6, 7, 8)).sum())
+        assert made[-1].branches.max() == 3
+    plan = packing.pack({"all": made}, {"all": 200}, vocab_size=vocabulary().size)["all"]
+    sums = Scorer(decoder()).score(params(), plan).reshape(40, 5)
+    np.testing.assert_array_equal(sums[:, [2, 4]], sums[:, [0, 0]])
+    np.testing.assert_allclose(sums[:, 0], expected, atol=1e-3)
+    assert len(np.unique(sums)) == 40 * 3

@@ -131,7 +131,7 @@ def test_budgets_are_exact_and_cut_only_the_last_document(tmp_path, case):
     # 120,001 x 0.95 x 0.05, 120,001 x 0.95 x 0.95 and 120,001 x 0.05, to the nearest whole token.
     wanted = {"native_en": 5700, "pairs": 108_301, "late": 6000}
     assert {one["name"]: one["tokens"] for one in rows.meta["streams"]} == wanted
-    assert {one["name"]: one["epochs"] > 1 for one in rows.meta["streams"]} == {name: name == "pairs" for name in wanted}
+    assert [one["name"] for one in rows.meta["streams"] if one["epochs"] > 1] == ["pairs"]
     assert int(arrays_of(rows)["loss_mask"].sum()) == rows.meta["tokens"] == sum(wanted.values())
     kinds = {one.name: (one.kind, tuple(one.languages)) for phase in SHARES.phases for one in phase.streams}
     for one in rows.meta["streams"]:
@@ -177,15 +177,15 @@ def test_the_same_recipe_gives_the_same_rows_and_another_seed_others(tmp_path, c
     assert Counter(first[first > 0]) == Counter(other[other > 0])
 
 
-def test_the_first_thousand_rows_of_a_fixed_recipe_are_the_same_for_ever(tmp_path):
-    """The text of the world, the order of documents, the cut, the shuffle and the store all stand behind this value."""
+def test_the_rows_of_a_fixed_recipe_are_the_same_for_ever(tmp_path):
+    """The text of the world, the order of documents, the cut, the shuffle and the store stand behind these values."""
     vocabulary = vocabularies.load(byte_tokenizer(tmp_path / "bytes"))
     case = Case(list(embedded.documents(World(documents=60))), vocabulary)
     rows = build_rows(tmp_path / "rows", SHARES, Settings(sequence_length=64, total_tokens=120_000, seed=5), case)
-    batch = rows.batch(0, 1000)
     names = ("tokens", "segment_ids", "positions", "loss_mask", "stream")
-    assert len(rows) > 1000
-    assert digest(b"".join(batch[name].astype("<i4").tobytes() for name in names)) == "4e398aafe8623c51"
+    parts = [rows.batch(0, 1000), rows.batch(1000, len(rows) - 1000)]
+    found = [digest(b"".join(part[name].astype("<i4").tobytes() for name in names)) for part in parts]
+    assert found == ["4e398aafe8623c51", "5aca80dc38704669"]
 
 
 def test_the_number_of_rows_in_a_shard_does_not_change_them(tmp_path, case, monkeypatch):

@@ -31,6 +31,7 @@ def places(pieces):
     }
 
 
+@settings(deadline=None)
 @given(LENGTHS, ROW, st.data())
 def test_cut_lays_tokens_end_to_end(lengths, length, data):
     order, taken = shuffled(lengths, data)
@@ -44,6 +45,7 @@ def test_cut_lays_tokens_end_to_end(lengths, length, data):
     assert pieces.rows == -(-flat // length)
 
 
+@settings(deadline=None)
 @given(LENGTHS, ROW, st.data(), st.sampled_from(sorted(PACKINGS)))
 def test_no_token_is_lost_or_stands_twice_and_rows_are_filled_from_their_first_column(lengths, length, data, packing):
     order, taken = shuffled(lengths, data)
@@ -57,6 +59,7 @@ def test_no_token_is_lost_or_stands_twice_and_rows_are_filled_from_their_first_c
     assert sorted(zip(pieces.row, pieces.column, strict=True)) == list(zip(pieces.row, pieces.column, strict=True))
 
 
+@settings(deadline=None)
 @given(LENGTHS, ROW, st.data())
 def test_whole_cuts_only_what_is_too_long_and_takes_the_fullest_row_that_holds_a_piece(lengths, length, data):
     order, taken = shuffled(lengths, data)
@@ -94,6 +97,7 @@ def test_layouts_by_hand():
     assert table == [(2, 0, 3, 0, 0), (0, 4, 5, 0, 3), (0, 0, 4, 1, 0), (1, 0, 4, 2, 0)]
 
 
+@settings(deadline=None)
 @given(LENGTHS, st.integers(1, 400), st.data())
 def test_a_budget_is_met_exactly_and_cuts_only_the_last_text(lengths, budget, data):
     order, sizes = shuffled(lengths, data)
@@ -107,6 +111,7 @@ def test_a_budget_is_met_exactly_and_cuts_only_the_last_text(lengths, budget, da
     assert taken.sum() == min(budget, sum(lengths))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 100))
 def test_a_budget_is_spent_on_whole_epochs_first(budget, tokens):
     epochs = list(epoch_budgets(budget, epochs_for(budget, tokens), tokens))
@@ -123,6 +128,7 @@ def test_without_a_budget_every_epoch_is_whole():
 DOCUMENTS = st.lists(st.sampled_from("abcdefgh"), max_size=20).map(sorted)
 
 
+@settings(deadline=None)
 @given(DOCUMENTS, st.integers(0, 5), st.integers(0, 5))
 def test_the_order_is_a_permutation_that_keeps_the_texts_of_a_document_together(documents, seed, epoch):
     order = keyed_order(documents, seed, "s", epoch).tolist()
@@ -147,6 +153,7 @@ def test_the_order_of_documents_stays_when_others_come_and_differs_by_seed_strea
 EPOCHS = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=5), min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(EPOCHS)
 def test_every_row_is_in_one_pass_and_epochs_and_shares_are_dealt_as_told(rows_of_epochs):
     dealt = passes(rows_of_epochs)

@@ -6,7 +6,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxmlda import storage
@@ -50,6 +50,7 @@ def test_parts_of_a_key_cannot_run_into_one_another():
     assert storage.keyed(1) != storage.keyed("1")
 
 
+@settings(deadline=None)
 @given(PARTS.filter(bool))
 def test_what_is_hashed_can_be_taken_apart_again(parts):
     written = "\x1f".join(f"{type(part).__name__}:{part}".replace("\x1f", "\x1f\x1f") for part in parts)
@@ -75,6 +76,7 @@ def test_a_file_longer_than_a_block_has_the_digest_of_its_bytes(tmp_path):
     assert storage.file_digest(tmp_path / "long") == storage.digest(data)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=3), st.integers(), max_size=5))
 def test_the_digest_of_an_object_does_not_depend_on_the_order_of_its_keys(values):
     assert storage.digest(values) == storage.digest(dict(reversed(values.items())))
@@ -124,6 +126,7 @@ def test_json_comes_back_as_it_was_and_its_keys_keep_their_order(tmp_path):
     assert "亜鉛 🙂" in (tmp_path / "a.json").read_text(encoding="utf-8")
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5), min_size=1), max_size=5))
 def test_lines_come_back_with_their_numbers_lone_surrogates_included(tmp_path_factory, records):
     path = tmp_path_factory.mktemp("lines") / "a.jsonl"

@@ -1,5 +1,6 @@
 """One process at a time in a folder: a second is told who holds it, and a holder that dies holds nothing."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -29,8 +30,11 @@ def held(tmp_path):
 
 
 def waiting(**rest):
-    """A child that waits for the end of its input."""
-    return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, **rest)
+    """A child that has begun, and waits for the end of its input."""
+    words = [sys.executable, "-c", "print('begun', flush=True)\nimport sys\nsys.stdin.read()"]
+    child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **rest)
+    assert child.stdout.readline() == "begun\n"
+    return child
 
 
 def test_a_second_holder_is_refused_and_told_which_process_holds_the_folder(held):
@@ -47,11 +51,21 @@ def test_the_lock_goes_when_its_holder_is_killed(held):
         assert (folder / ".lock").read_text() == f"{os.getpid()}\n"
 
 
-def test_who_waits_goes_on_when_the_holder_ends(held):
+def test_who_waits_says_for_whom_and_goes_on_when_the_holder_ends(held, monkeypatch, caplog):
     folder, holder = held
-    holder.stdin.close()
+    take = fcntl.flock
+
+    def end_the_holder_after_a_refusal(stream, how):
+        try:
+            take(stream, how)
+        except BlockingIOError:
+            holder.stdin.close()
+            raise
+
+    monkeypatch.setattr(fcntl, "flock", end_the_holder_after_a_refusal)
     with lock(folder, wait=True):
         assert (folder / ".lock").read_text() == f"{os.getpid()}\n"
+    assert f"{folder}: work begun by process {holder.pid} is still going on" in caplog.text
 
 
 def test_the_lock_goes_when_the_work_fails(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 from data_case import TEXTS
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxmlda.corpus import Document, embedded
@@ -29,6 +29,7 @@ def made(document, kind, *languages):
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
+@settings(deadline=None)
 @given(document=DOCUMENTS, data=st.data())
 def test_parts_join_to_the_text_and_point_at_the_documents_own_characters(kind, document, data):
     languages = data.draw(st.sampled_from(LANGUAGES.get(kind, [("en", "ja"), ("ja", "en")])))

@@ -3,7 +3,9 @@
 `python training_case.py CONFIG SIGNAL STEP` trains by the verb and sends itself the signal when it reads STEP's rows.
 """
 
+import contextlib
 import functools
+import json
 import os
 import signal
 import sys
@@ -13,6 +15,7 @@ import jax
 import numpy as np
 import pyarrow as pa
 import yaml
+from jax.experimental.compilation_cache import compilation_cache
 
 from jaxmlda.config import Run
 from jaxmlda.model import Decoder, ModelConfig
@@ -21,6 +24,7 @@ from jaxmlda.rows import Rows, ledger, store
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.training.loop import Loop
 from jaxmlda.verbs.command import main
+from jaxmlda.verbs.sources import source_of
 from jaxmlda.verbs.train import run as train_verb
 
 LENGTH, BATCH = 16, 4
@@ -37,13 +41,17 @@ MODEL = {
 STREAMS = [{"name": "native", "weight": 1.0}, {"name": "transfer", "weight": 0.5}]
 
 
-def write_rows(folder, count=40, seed=0, vocabulary="v", streams=STREAMS):
-    """Rows of two documents and some padding; token t is followed by 3t + 1 most of the time, so there is a rule."""
-    rng = np.random.default_rng(seed)
+def write_rows(folder, count=40, source=None, rare=range(0)):
+    """Rows of two documents and some padding; token t is followed by 3t + 1 most of the time, so there is a rule.
+
+    Token 0 stands in the rows `rare` and nowhere else.
+    """
+    rng = np.random.default_rng(0)
     tokens = rng.integers(1, 64, (count, LENGTH)).astype(np.int32)
     for column in range(1, LENGTH):
         ruled = rng.random(count) < 0.8
-        tokens[ruled, column] = (3 * tokens[ruled, column - 1] + 1) % 64
+        tokens[ruled, column] = np.maximum((3 * tokens[ruled, column - 1] + 1) % 64, 1)
+    tokens[list(rare), 2] = 0
     ends = rng.integers(4, 9, count)
     segments = np.where(np.arange(LENGTH) < ends[:, None], 1, 2).astype(np.int32)
     segments[::5, -3:] = 0
@@ -51,24 +59,27 @@ def write_rows(folder, count=40, seed=0, vocabulary="v", streams=STREAMS):
         "recipe": "hand",
         "native_languages": ["en"],
         "sequence_length": LENGTH,
-        "streams": streams,
-        "source": dict.fromkeys(store.Source._fields, "x") | {"vocabulary": vocabulary},
+        "streams": STREAMS,
+        "source": source or {},
     }
     table = pa.table({field.name: pa.nulls(count, field.type) for field in ledger.SCHEMA})
     table = table.set_column(0, "row", pa.array(np.arange(count)))
     block = {"tokens": tokens, "segment_ids": segments, "loss_mask": (segments > 0).astype(np.uint8)}
-    store.write(folder, iter([block]), table, np.arange(count) % len(streams), meta)
+    store.write(folder, iter([block]), table, np.arange(count) % 2, meta)
     return Rows(folder)
 
 
 def settings(output, **training):
-    """A run file's content."""
-    science = training.pop("science", {"every": 3})
+    """A run file's content; keyword arguments are settings of training, or of checkpoints."""
+    checkpoints = {
+        "science": training.pop("science", {"every": 3}),
+        "resume_minutes": training.pop("resume_minutes", 100),
+    }
     return {
         "name": "tiny",
-        "corpus": "nowhere",
+        "corpus": str(output),
         "vocabulary": str(Path(output) / "vocabulary.model"),
-        "recipe": "hand",
+        "recipe": str(Path(output) / "recipe.yaml"),
         "rows": {"sequence_length": LENGTH},
         "model": str(Path(output) / "model.yaml"),
         "mesh": {"fsdp": 1},
@@ -79,7 +90,7 @@ def settings(output, **training):
             "remat": "none",
         }
         | training,
-        "checkpoints": {"science": science, "resume_minutes": 100},
+        "checkpoints": checkpoints,
         "output": str(output),
     }
 
@@ -106,6 +117,19 @@ def weights(like):
     return jax.tree.map(lambda leaf, one: jax.device_put(leaf, one.sharding), params(), like)
 
 
+@contextlib.contextmanager
+def compilations_kept(folder):
+    """Within it, a function that was compiled before is read from the folder."""
+    wanted = {"jax_compilation_cache_dir": str(folder), "jax_persistent_cache_min_compile_time_secs": 0}
+    before = {name: getattr(jax.config, name) for name in wanted}
+    for settings in (wanted, before):
+        for name, value in settings.items():
+            jax.config.update(name, value)
+        compilation_cache.reset_cache()
+        if settings is wanted:
+            yield
+
+
 def loop(output, rows, **changes):
     """A loop that is ready to train."""
     run = Run.model_validate(settings(output, **changes))
@@ -113,15 +137,26 @@ def loop(output, rows, **changes):
     return Loop(run, decoder(run.training.remat), rows, make_mesh({"fsdp": 1}, jax.devices()[:1]), meta)
 
 
+RECIPE = {
+    "name": "hand",
+    "native_languages": ["en"],
+    "phases": [
+        {"name": "all", "streams": [{"name": "n", "kind": "native", "languages": ["en"], "arms": ["en"], "epochs": 1}]}
+    ],
+}
+
+
 def write_folder(output, **changes):
-    """A run folder with everything that `train` asks for; gives the path of its run file."""
+    """A run folder with everything that `train` asks for, its corpus a card alone; gives the path of its run file."""
     home = Path(output)
     home.mkdir(parents=True)
     vocabularies.train(["zinc is needed for taste", "亜鉛は味覚に必要"] * 20, 300, home / "vocabulary.model")
-    vocabulary = vocabularies.load(home / "vocabulary.model")
-    write_rows(home / "rows", vocabulary=vocabulary.digest)
-    (home / "model.yaml").write_text(yaml.safe_dump(MODEL | {"vocab_size": vocabulary.size}))
-    (home / "run.yaml").write_text(yaml.safe_dump(settings(home, **changes)))
+    size = vocabularies.load(home / "vocabulary.model").size
+    run = settings(home, **changes)
+    for name, content in (("model", MODEL | {"vocab_size": size}), ("recipe", RECIPE), ("run", run)):
+        (home / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    (home / "card.json").write_text(json.dumps({"digest": "cccc"}))
+    write_rows(home / "rows", source=source_of(Run.model_validate(run))._asdict())
     return home / "run.yaml"
 
 

@@ -76,7 +76,7 @@ class Schedule(Settings):
     name: Literal["constant", "cosine", "linear", "wsd"] = setting("shape; `wsd` is warm-up, stable, decay", "cosine")
     peak: float = setting("highest learning rate", 2e-5, gt=0, le=1)
     final: float = setting("learning rate of the last step", 2e-6, ge=0, le=1)
-    warmup_steps: int = setting("steps of linear warm-up from 0", 0, ge=0)
+    warmup_steps: int = setting("steps of linear warm-up; the first of w is peak / w", 0, ge=0)
     decay_steps: int = setting("steps of the decay of `wsd`", 0, ge=0)
 
 

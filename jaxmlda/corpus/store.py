@@ -1,4 +1,4 @@
-"""The stored corpus: a TFDS dataset in array_record files, so `tfds.load`, `tfds.data_source` and SeqIO all read it.
+"""The stored corpus: a TFDS dataset in array_record files, which `tfds.data_source` reads.
 
 In: a stream of documents; out: a folder with the dataset (`documents/1.0.0`) and its card (`card.json`).
 Neither writing nor reading imports TensorFlow.

@@ -49,13 +49,14 @@ class Batch:
 @dataclass(frozen=True)
 class Plan:
     """Batches of one group; slot `n_slots` is the spare one. `n_tokens` counts tokens that are fed, no
-    padding.
+    padding. `twins` are those of its trees.
     """
 
     shape: Shape
     batches: tuple[Batch, ...]
     n_slots: int
     n_tokens: int
+    twins: np.ndarray
 
 
 def pack(
@@ -89,6 +90,7 @@ def pack(
             tuple(_batch(rows_of, shape, n_slots[name]) for rows_of in batches[name]),
             n_slots[name],
             sum(len(tree.tokens) for tree in groups[name]),
+            np.concatenate([np.zeros((2, 0), np.int64), *(tree.twins for tree in groups[name])], axis=1),
         )
         for name in groups
     }

@@ -148,6 +148,8 @@ def totals(edge_scores: list[np.ndarray], plan: Plan) -> np.ndarray:
     sums = np.zeros(plan.n_slots + 1)
     for scores, batch in zip(edge_scores, plan.batches, strict=True):
         sums += np.bincount(batch.edge_slot, weights=scores, minlength=len(sums))
+    slots, same = plan.twins
+    sums[slots] = sums[same]
     return sums[: plan.n_slots].astype(np.float32)
 
 

@@ -29,7 +29,10 @@ class Strand:
 
 @dataclass(frozen=True)
 class Tree:
-    """Tokens as they are fed, and edges: the token at `edge_from` predicts `edge_target`, for `edge_slot`."""
+    """Tokens as they are fed, and edges: the token at `edge_from` predicts `edge_target`, for `edge_slot`.
+
+    `twins` [2, n]: slots, and the slots whose score they take because their strands are the same.
+    """
 
     tokens: np.ndarray
     positions: np.ndarray
@@ -37,6 +40,7 @@ class Tree:
     edge_from: np.ndarray
     edge_target: np.ndarray
     edge_slot: np.ndarray
+    twins: np.ndarray
 
 
 def strand(scored: Scored, answer_slot: int, rest_slot: int | None = None) -> Strand:
@@ -50,9 +54,10 @@ def build(strands: Sequence[Strand]) -> Tree | None:
     """Join strands into one tree; None if nothing in them is scored.
 
     Trunk length `p = min(longest common prefix, first scored place)` over the strands: the first edge of a
-    branch hangs off the last trunk token, so that an option of one token feeds nothing.
+    branch hangs off the last trunk token, so that an option of one token feeds nothing. Strands that are the
+    same are fed once: a tie stays a tie, whatever a device's rounding.
     """
-    scored = [s for s in strands if s.places]
+    scored, twins = _distinct([s for s in strands if s.places])
     if not scored:
         return None
     trunk = _trunk(scored)
@@ -69,7 +74,17 @@ def build(strands: Sequence[Strand]) -> Tree | None:
             before = place - 1
             edges.append((before if before < trunk else start + before - trunk, one.ids[place], slot))
     columns = np.array(edges, np.int32).T
-    return Tree(*(np.array(x, np.int32) for x in (tokens, positions, branches)), *columns)
+    return Tree(*(np.array(x, np.int32) for x in (tokens, positions, branches)), *columns, twins)
+
+
+def _distinct(strands: Sequence[Strand]) -> tuple[list[Strand], np.ndarray]:
+    first: dict[tuple, Strand] = {}
+    twins: dict[int, int] = {}
+    for one in strands:
+        same = first.setdefault((one.ids, one.places, tuple(slot == one.slots[0] for slot in one.slots)), one)
+        if same is not one:
+            twins |= zip(one.slots, same.slots, strict=True)
+    return list(first.values()), np.array(list(twins.items()), np.int64).reshape(-1, 2).T
 
 
 def bundle(strands: Iterable[Strand]) -> Iterator[Tree]:

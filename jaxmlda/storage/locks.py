@@ -2,11 +2,15 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from jaxmlda.errors import UserError
+
+log = logging.getLogger("jaxmlda.storage")
 
 
 @contextlib.contextmanager
@@ -22,14 +26,22 @@ def lock(folder: str | os.PathLike[str], *, wait: bool = False, inherit: bool = 
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as stream:
         os.set_inheritable(stream.fileno(), inherit)
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            stream.seek(0)
-            holder = stream.read().strip() or "unknown"
-            raise UserError(f"{folder}: process {holder} is at work in this folder; wait for it, or end it") from None
+        _take(stream, folder, wait)
         stream.seek(0)
         stream.truncate()
         stream.write(f"{os.getpid()}\n")
         stream.flush()
         yield
+
+
+def _take(stream: TextIO, folder: str | os.PathLike[str], wait: bool) -> None:
+    """Takes the lock now; held by another, waits with a word about it, or refuses."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.seek(0)
+        holder = stream.read().strip() or "unknown"
+        if not wait:
+            raise UserError(f"{folder}: process {holder} is at work in this folder; wait for it, or end it") from None
+        log.warning("%s: work begun by process %s is still going on there; waiting for it to end", folder, holder)
+        fcntl.flock(stream, fcntl.LOCK_EX)

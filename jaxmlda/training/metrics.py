@@ -57,12 +57,14 @@ class MetricsFile:
         self._stream.flush()
 
     def _check(self, step: int, values: Metrics) -> None:
-        if not self.stop_on_nan or (math.isfinite(values.loss) and math.isfinite(values.gradient_norm)):
+        told = {"loss": float(values.loss), "norm of the gradient": float(values.gradient_norm)}
+        wrong = next((name for name, value in told.items() if not math.isfinite(value)), None)
+        if not self.stop_on_nan or wrong is None:
             return
         bad = [name for name, nll in zip(self.rows.streams, values.stream_nll, strict=True) if not math.isfinite(nll)]
         first = (step - 1) * self.rows_a_step
         raise UserError(
-            f"step {step}: the loss is {float(values.loss)} (rows {first} to {first + self.rows_a_step - 1}, streams "
+            f"step {step}: the {wrong} is {told[wrong]} (rows {first} to {first + self.rows_a_step - 1}, streams "
             f"{', '.join(bad) or 'all'}); the checkpoints before it are good; lower training.schedule.peak, or say "
             "training.on_nan=skip"
         )

@@ -7,7 +7,9 @@ from jaxmlda.errors import UserError
 
 
 def learning_rate(settings: Schedule, steps: int) -> optax.Schedule:
-    """Linear warm-up from 0 to the peak, then constant, cosine, linear, or stable with a linear decay at the end."""
+    """Linear warm-up (step s of w at peak · s/w, so that none is lost), then constant, cosine, linear, or stable
+    with a linear decay at the end.
+    """
     after = max(steps - settings.warmup_steps, 1)
     peak, final = settings.peak, settings.final
     if final > peak:
@@ -24,7 +26,7 @@ def learning_rate(settings: Schedule, steps: int) -> optax.Schedule:
         main = optax.join_schedules([optax.constant_schedule(peak), decay], [stable])
     if not settings.warmup_steps:
         return main
-    warm = optax.linear_schedule(0.0, peak, settings.warmup_steps)
+    warm = optax.linear_schedule(peak / settings.warmup_steps, peak, settings.warmup_steps - 1)
     return optax.join_schedules([warm, main], [settings.warmup_steps])
 
 

@@ -5,6 +5,7 @@ Every stage is a verb in a process of its own; a stage whose result is there is 
 
 import argparse
 import logging
+import signal
 import subprocess
 import sys
 import time
@@ -122,13 +123,9 @@ def _call(stage: Stage, debug: bool) -> None:
     try:
         status = child.wait()
     except KeyboardInterrupt:
-        # The terminal has told the child too: it saves, then leaves.
+        child.terminate()
         child.wait()
         raise
-    finally:
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
     if status == Interrupted.exit_code:
         raise Interrupted("stopped; the same command goes on where it was")
     if status:
@@ -143,6 +140,8 @@ def run(words: list[str]) -> int:
     made.add_argument("--clone", action="store_true", help="positive control: Japanese is English, letter for letter")
     arguments: argparse.Namespace = made.parse_args(words)
     begin, out = time.monotonic(), epath.Path(arguments.out)
+    # A polite kill stops the stage at work as Ctrl-C does: it saves, then leaves.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with lock(out, wait=True, inherit=True):
         go(out, stages(out, SIZES[arguments.size], arguments.clone), arguments.debug)
     log.info("%.0f s; open the report in a browser:", time.monotonic() - begin)

@@ -1,0 +1,247 @@
+"""`prepare`: recipe to rows through SeqIO, the same with any shards and processes, and never over others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from data_case import Case, build_rows, byte_tokenizer
+
+from jaxmlda.config import Recipe, Run, configs_dir, dump, load
+from jaxmlda.config.run import Rows as Settings
+from jaxmlda.corpus import Corpus, Document, Trial, assign, embedded, write
+from jaxmlda.corpus.trial import write_trial
+from jaxmlda.errors import UserError
+from jaxmlda.rows import Rows
+from jaxmlda.rows import vocabulary as vocabularies
+from jaxmlda.storage import lock, read_json
+from jaxmlda.verbs import prepare as verb
+from jaxmlda.world import World
+
+ROWS = {"sequence_length": 128, "packing": "whole", "seed": 3}
+SHARES = {"en": 0.3, "ja": 0.3, "both": 0.2, "none": 0.1, "bridge": 0.1}
+RECIPE = """
+name: small
+native_languages: [en, ja]
+phases:
+  - name: only
+    streams:
+      - {name: english, kind: native, languages: [en], arms: [en, both, outside], epochs: 2}
+      - {name: japanese, kind: native, languages: [ja], arms: [ja, both, outside], epochs: 1}
+      - {name: pairs, kind: translation, languages: [en, ja], arms: [bridge], epochs: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A corpus with its trial, a vocabulary and a recipe."""
+    home = tmp_path_factory.mktemp("prepare")
+    documents = [*embedded.documents(World(documents=40)), Document("zero", en="!!!", ja="!"), Document("e", en="a")]
+    write(documents, home / "corpus", {})
+    write_trial(assign(documents, SHARES, 0), home / "corpus")
+    byte_tokenizer(home / "bytes", ((".", "Ċ"), ("t", "h")))
+    (home / "recipe.yaml").write_text(RECIPE)
+    return home
+
+
+@pytest.fixture
+def run_of(home, tmp_path):
+    """A run file's settings, its rows in a folder of their own."""
+
+    def made(**changed):
+        values = {
+            "name": "small",
+            "corpus": str(home / "corpus"),
+            "trial": str(home / "corpus" / "trial.parquet"),
+            "vocabulary": str(home / "bytes"),
+            "recipe": str(home / "recipe.yaml"),
+            "rows": ROWS,
+            "output": str(tmp_path / "out"),
+        }
+        return Run.model_validate(values | changed)
+
+    return made
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Tokenises in this process, and counts the jobs."""
+    done = []
+
+    class Pool:
+        def __init__(self, *_, **__):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def submit(self, function, job):
+            done.append(job)
+            function(job)
+            return job
+
+    monkeypatch.setattr(verb, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(verb, "as_completed", lambda jobs: [])
+    return done
+
+
+@pytest.fixture(scope="module")
+def plain(home, tmp_path_factory):
+    """The rows that a plain loop over the documents makes, without SeqIO and without processes."""
+    trial = Trial.read(home / "corpus" / "trial.parquet")
+    case = Case(list(Corpus(home / "corpus")), vocabularies.load(home / "bytes"), trial)
+    return build_rows(tmp_path_factory.mktemp("plain"), load(Recipe, home / "recipe.yaml"), Settings(**ROWS), case)
+
+
+def assert_same(folder, plain):
+    rows = Rows(folder)
+    assert rows.ledger().equals(plain.ledger())
+    expected = plain.batch(0, len(plain))
+    for name, array in rows.batch(0, len(rows)).items():
+        assert np.array_equal(array, expected[name]), name
+
+
+def test_processes_make_the_rows_that_a_plain_loop_makes(run_of, plain, tmp_path):
+    verb.prepare(run_of())
+    assert_same(tmp_path / "out" / "rows", plain)
+
+
+@pytest.mark.parametrize("documents", [11, 42])
+def test_the_number_of_shards_does_not_change_rows(run_of, plain, monkeypatch, here, documents):
+    monkeypatch.setattr(verb, "DOCUMENTS_A_SHARD", documents)
+    run = run_of()
+    meta, rows = verb.prepare(run), Path(run.output) / "rows"
+    assert len(here) == 3 * -(-42 // documents)
+    assert_same(rows, plain)
+    assert meta == read_json(rows / "meta.json")
+    assert (meta["recipe"], meta["vocabulary_size"], meta["native_languages"]) == ("small", 259, ["en", "ja"])
+    assert meta["tokens"] == sum(one["tokens"] for one in meta["streams"]) == sum(plain.ledger()["tokens"].to_pylist())
+
+
+def test_rows_keep_to_the_trial(home, plain):
+    """Every entry of the ledger is permitted, and documents of the control arm are nowhere."""
+    trial = Trial.read(home / "corpus" / "trial.parquet")
+    ledger = plain.ledger().to_pylist()
+    assert all(trial.permits(one["document"], one["language"], one["stream"] == "pairs") for one in ledger)
+    arms = {trial.arm(one["document"]) for one in ledger}
+    assert arms == {"en", "ja", "both", "bridge", "outside"}
+
+
+def test_an_interrupted_call_goes_on_where_it_was(run_of, plain, monkeypatch, tmp_path, here):
+    monkeypatch.setattr(verb, "DOCUMENTS_A_SHARD", 21)
+    with monkeypatch.context() as patched:
+        patched.setattr(verb.build, "build", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            verb.prepare(run_of())
+    assert len(here) == 6
+    (work,) = (tmp_path / "out" / "rows").glob("tokens-*")
+    (work / "english-0001.parquet").unlink()
+    verb.prepare(run_of())
+    assert [(job.stream, job.index) for job in here[6:]] == [("english", 1)]
+    assert_same(tmp_path / "out" / "rows", plain)
+    assert not work.exists()
+
+
+def test_finished_rows_are_left_as_they_are(run_of, here, tmp_path):
+    first = verb.prepare(run_of())
+    file = tmp_path / "out" / "rows" / "meta.json"
+    before, jobs = file.stat().st_mtime_ns, len(here)
+    assert verb.prepare(run_of()) == first
+    assert (file.stat().st_mtime_ns, len(here)) == (before, jobs)
+
+
+def test_rows_of_another_source_are_refused_with_both_digests(home, run_of, here, tmp_path):
+    source = verb.prepare(run_of())["source"]
+    (tmp_path / "other.yaml").write_text(RECIPE.replace("epochs: 2", "epochs: 1"))
+    write(list(Corpus(home / "corpus"))[:30], tmp_path / "corpus", {})
+    write_trial(assign(Corpus(home / "corpus"), SHARES, 1), tmp_path)
+    byte_tokenizer(tmp_path / "bytes")
+    changes = {
+        "corpus": {"corpus": str(tmp_path / "corpus")},
+        "trial": {"trial": str(tmp_path / "trial.parquet")},
+        "vocabulary": {"vocabulary": str(tmp_path / "bytes")},
+        "recipe": {"recipe": str(tmp_path / "other.yaml")},
+        "rows": {"rows": ROWS | {"seed": 4}},
+    }
+    assert changes.keys() == source.keys()
+    for name, changed in changes.items():
+        with pytest.raises(
+            UserError, match=rf"made with another {name} \(digest {source[name]}, now (?!{source[name]})"
+        ):
+            verb.prepare(run_of(**changed))
+    assert read_json(tmp_path / "out" / "rows" / "meta.json")["source"] == source
+
+
+def test_a_recipe_that_breaks_the_trial_stops_and_leaves_no_rows(run_of, here, tmp_path):
+    edited = RECIPE.replace("arms: [en, both, outside]", "arms: [en, both, outside, ja]")
+    (tmp_path / "edited.yaml").write_text(edited)
+    with pytest.raises(UserError, match=r"\(arm ja\) stands in row \d+ in en by stream english"):
+        verb.prepare(run_of(recipe=str(tmp_path / "edited.yaml")))
+    with pytest.raises(UserError, match="no finished rows"):
+        Rows(tmp_path / "out" / "rows")
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        (("kind: translation", "kind: translaton"), "stream pairs: stream kind 'translaton' is unknown"),
+        (("epochs: 2", "epochs: 2, options: {case: low}"), "stream english: stream kind native has no options"),
+        (
+            ("languages: [en, ja], arms", "languages: [en], arms"),
+            "stream pairs: a translation stream needs two languages",
+        ),
+        (
+            ("native_languages: [en, ja]", "native_languages: [en]"),
+            "stream japanese: ja is none of the recipe's native_lan",
+        ),
+    ],
+)
+def test_a_recipe_that_cannot_work_stops_before_any_text_is_made(run_of, here, tmp_path, edit, fault):
+    assert RECIPE.count(edit[0]) == 1
+    (tmp_path / "edited.yaml").write_text(RECIPE.replace(*edit))
+    with pytest.raises(UserError, match=fault):
+        verb.prepare(run_of(recipe=str(tmp_path / "edited.yaml")))
+    assert here == []
+
+
+def test_native_text_in_another_language_may_come_from_outside_the_trial():
+    values = yaml.safe_load(RECIPE) | {"native_languages": ["en"]}
+    values["phases"][0]["streams"][1]["arms"] = ["outside"]
+    verb.check_streams(Recipe.model_validate(values), "recipe")
+    values["phases"][0]["streams"][1]["arms"] = ["outside", "ja"]
+    with pytest.raises(UserError, match="ja is none of the recipe's native_languages"):
+        verb.check_streams(Recipe.model_validate(values), "recipe")
+
+
+@pytest.mark.parametrize("name", sorted(str(path) for path in (configs_dir() / "recipes").rglob("*.yaml")))
+def test_shipped_recipes_can_work(name):
+    verb.check_streams(load(Recipe, name), name)
+
+
+def test_the_verb_trains_a_missing_vocabulary_and_says_what_it_made(run_of, here, tmp_path, caplog):
+    run = run_of(vocabulary=str(tmp_path / "new.model"))
+    (tmp_path / "run.yaml").write_text(dump(run))
+    with caplog.at_level("INFO", "jaxmlda"):
+        assert verb.run([str(tmp_path / "run.yaml"), "--train-vocabulary=1200", "--rows.seed=9"]) == 0
+    meta = read_json(tmp_path / "out" / "rows" / "meta.json")
+    assert vocabularies.load(tmp_path / "new.model").size == meta["vocabulary_size"] == 1200
+    assert caplog.messages[-1].endswith(f"{meta['rows']:,} rows of 128 tokens, {meta['tokens']:,} real tokens")
+    before = (tmp_path / "new.model").read_bytes()
+    verb.train_vocabulary(run, 300)
+    assert (tmp_path / "new.model").read_bytes() == before
+
+
+def test_the_verb_prints_the_configuration_as_it_would_run(run_of, tmp_path, capsys):
+    (tmp_path / "run.yaml").write_text(dump(run_of()))
+    assert verb.run([str(tmp_path / "run.yaml"), "--print-config", "--rows.seed", "11"]) == 0
+    assert Run.model_validate(yaml.safe_load(capsys.readouterr().out)) == run_of(rows=ROWS | {"seed": 11})
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_verb_refuses_a_folder_where_another_is_at_work(run_of, tmp_path):
+    (tmp_path / "run.yaml").write_text(dump(run_of()))
+    with lock(tmp_path / "out"), pytest.raises(UserError, match="is at work in this folder"):
+        verb.run([str(tmp_path / "run.yaml")])
