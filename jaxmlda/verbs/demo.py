@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import FrameType
 from typing import NamedTuple
 
 from etils import epath
@@ -21,6 +22,14 @@ PURPOSE = "Documents, trial, questions, rows, training, probing and report on th
 RECIPES = ("native", "translation")
 ARMS = "en=.22,ja=.22,both=.08,none=.38,bridge=.1"
 log = logging.getLogger("jaxmlda.demo")
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which unlike Ctrl-C reaches the demo alone: the stage at work has to be told."""
+
+
+def _terminated(number: int, frame: FrameType | None) -> None:
+    raise Terminated
 
 
 class Size(NamedTuple):
@@ -122,8 +131,12 @@ def _call(stage: Stage, debug: bool) -> None:
     child = subprocess.Popen(words, close_fds=False)
     try:
         status = child.wait()
-    except KeyboardInterrupt:
+    except Terminated:
         child.terminate()
+        child.wait()
+        raise
+    except KeyboardInterrupt:
+        # The terminal has told the child too; a second signal would end it before it has saved.
         child.wait()
         raise
     if status == Interrupted.exit_code:
@@ -140,8 +153,7 @@ def run(words: list[str]) -> int:
     made.add_argument("--clone", action="store_true", help="positive control: Japanese is English, letter for letter")
     arguments: argparse.Namespace = made.parse_args(words)
     begin, out = time.monotonic(), epath.Path(arguments.out)
-    # A polite kill stops the stage at work as Ctrl-C does: it saves, then leaves.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminated)
     with lock(out, wait=True, inherit=True):
         go(out, stages(out, SIZES[arguments.size], arguments.clone), arguments.debug)
     log.info("%.0f s; open the report in a browser:", time.monotonic() - begin)
