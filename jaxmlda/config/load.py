@@ -116,6 +116,7 @@ def explain(error: ValidationError, model: type[BaseModel], source: str, places:
         where = next((places[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in places), source)
         if unknown:
             known = [name for name, _, _ in describe(model)]
+            known += sorted({name.rpartition(".")[0] for name in known if "." in name})
             faults.append(f"{where}: {dotted} is not a setting{_nearest(dotted, known)}")
         elif fault["type"] == "missing":
             faults.append(f"{where}: {dotted} is needed")

@@ -175,8 +175,15 @@ class Run(Settings):
     training: Training = setting("training", Training)
     checkpoints: Checkpoints = setting("checkpoints", Checkpoints)
     probe: Probe = setting("probe in the loop", Probe)
-    held_out: str | None = setting("corpus whose bits per byte are measured; null for none", None)
+    held_out: str | None = setting("must be null: held-out text is not measured by this version", None)
     output: str = setting("folder of the run")
+
+    @field_validator("held_out")
+    @classmethod
+    def _not_measured(cls, value: str | None) -> str | None:
+        if value is not None:
+            raise ValueError("held-out text is not measured by this version; set it to null")
+        return value
 
     @field_validator("model")
     @classmethod

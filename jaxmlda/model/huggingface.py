@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from etils import epath
-from safetensors import safe_open
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.flax import save_file
 
 from jaxmlda.errors import UserError
@@ -53,6 +54,9 @@ UNDERSTOOD: dict[str, tuple[Any, ...]] = {
     "pretraining_tp": (1, None),
     "quantization_config": (None,),
     "sliding_window": (None,),
+    "partial_rotary_factor": (1.0, None),
+    "rope_parameters.rope_type": ("default",),
+    "rope_parameters.partial_rotary_factor": (1.0, None),
 }
 
 
@@ -63,12 +67,20 @@ def read_config(folder: epath.PathLike) -> ModelConfig:
     names = stored.get("architectures") or []
     if not set(names) & set(SUPPORTED):
         raise UserError(f"{path}: architectures {names} is not supported; supported are {', '.join(SUPPORTED)}")
-    for name, values in UNDERSTOOD.items():
-        if name in stored and stored[name] not in values:
-            raise UserError(f"{path}: {name} is {stored[name]!r}; understood are {', '.join(map(repr, values))}")
     rope = stored.get("rope_parameters") or {}
-    if rope.get("rope_type", "default") != "default":
-        raise UserError(f"{path}: rope_parameters.rope_type is {rope['rope_type']!r}; understood is 'default'")
+    said = stored | {f"rope_parameters.{name}": value for name, value in rope.items()}
+    for name, values in UNDERSTOOD.items():
+        if name in said and said[name] not in values:
+            raise UserError(f"{path}: {name} is {said[name]!r}; understood are {', '.join(map(repr, values))}")
+    try:
+        return _model_config(stored, rope.get("rope_theta") or stored.get("rope_theta") or 10_000.0)
+    except KeyError as error:
+        raise UserError(f"{path}: {error.args[0]} is needed and not there") from None
+    except ValidationError as error:
+        raise UserError(f"{path}: {'; '.join(fault['msg'] for fault in error.errors())}") from None
+
+
+def _model_config(stored: dict[str, Any], theta: float) -> ModelConfig:
     heads = stored["num_attention_heads"]
     return ModelConfig(
         vocab_size=stored["vocab_size"],
@@ -79,7 +91,7 @@ def read_config(folder: epath.PathLike) -> ModelConfig:
         kv_heads=stored.get("num_key_value_heads") or heads,
         head_size=stored.get("head_dim") or stored["hidden_size"] // heads,
         max_positions=stored["max_position_embeddings"],
-        rope_theta=float(rope.get("rope_theta") or stored.get("rope_theta") or 10_000.0),
+        rope_theta=float(theta),
         norm_eps=stored["rms_norm_eps"],
         tied_embeddings=stored.get("tie_word_embeddings", False),
     )
@@ -103,8 +115,16 @@ def _files(folder: epath.Path) -> dict[str, epath.Path]:
         raise UserError(
             f"{folder}: no {WEIGHTS} nor {INDEX}; pickled weights are not read, save the model as safetensors"
         )
-    with safe_open(folder / WEIGHTS, framework="flax") as file:
-        return dict.fromkeys(file.keys(), folder / WEIGHTS)
+    return dict.fromkeys(_opened(folder / WEIGHTS).keys(), folder / WEIGHTS)
+
+
+def _opened(path: epath.Path) -> Any:
+    try:
+        return safe_open(path, framework="flax")
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such file, but {INDEX} names it; copy the folder whole") from error
+    except SafetensorError as error:
+        raise UserError(f"{path}: cannot be read as safetensors ({error}); copy it again") from error
 
 
 def _check_names(folder: epath.Path, there: set[str], config: ModelConfig) -> None:
@@ -121,15 +141,16 @@ def read_params(folder: epath.PathLike, config: ModelConfig, like: Any) -> Any:
     home = epath.Path(folder)
     files = _files(home)
     _check_names(home, set(files), config)
-    opened = {path: safe_open(path, framework="flax") for path in set(files.values())}
+    opened = {path: _opened(path) for path in set(files.values())}
     params: dict[str, Any] = {}
     for entry in _entries(config):
         leaf = _at(like, entry.ours)
         slices = [opened[files[name]].get_slice(name) for name in _names(entry, config)]
-        there = tuple(slices[0].get_shape())
         wanted = leaf.shape[1:] if "{layer}" in entry.theirs else leaf.shape
-        if there != (wanted[::-1] if entry.turned else wanted):
-            raise UserError(f"{home}: {_names(entry, config)[0]} is {there}, config.json says {wanted}")
+        wanted = wanted[::-1] if entry.turned else wanted
+        for name, there in zip(_names(entry, config), slices, strict=True):
+            if tuple(there.get_shape()) != wanted:
+                raise UserError(f"{home}: {name} is {tuple(there.get_shape())}, config.json says {wanted}")
         array = jax.make_array_from_callback(leaf.shape, leaf.sharding, _reader(entry, slices, leaf.dtype))
         _put(params, entry.ours, array)
     return params

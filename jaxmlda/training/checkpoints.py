@@ -6,6 +6,7 @@ Each item is restored by itself, so a probe reads no optimizer state. A checkpoi
 import hashlib
 import json
 import logging
+import shutil
 from typing import Any
 
 import jax
@@ -66,14 +67,27 @@ class Checkpoints:
     """Both policies of one run folder."""
 
     def __init__(self, run: epath.PathLike, keep: int) -> None:
-        home = epath.Path(run)
-        self.science = _manager(home / SCIENCE, None)
-        self.resume = _manager(home / RESUME, keep)
+        self.home = epath.Path(run)
+        self.science = _manager(self.home / SCIENCE, None)
+        self.resume = _manager(self.home / RESUME, keep)
         self._restored: int | None = None
+
+    def _check_room(self, *trees: Any) -> None:
+        """Refuses to begin a checkpoint that the disk cannot hold; a bucket has no end."""
+        if str(self.home).startswith("gs://"):
+            return
+        needed = sum(leaf.nbytes for tree in trees for leaf in jax.tree.leaves(tree))
+        free = shutil.disk_usage(self.home).free
+        if free < needed:
+            raise UserError(
+                f"{self.home}: a checkpoint of {needed / 1e6:,.1f} MB does not fit, {free / 1e6:,.1f} MB are free; free "
+                "space and call again: the run goes on from its last resume checkpoint"
+            )
 
     def save_science(self, step: int, params: Any, meta: dict[str, Any]) -> None:
         """Keeps a step for ever; a step that is there already is left as it is."""
         if step not in self.science.all_steps():
+            self._check_room(params)
             items = ocp.args.Composite(params=ocp.args.StandardSave(params), meta=ocp.args.JsonSave(meta))
             self.science.save(step, args=items, force=True)
 

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from jaxmlda.errors import Interrupted, UserError
 from jaxmlda.storage import digest, file_digest
 
 FAULT = 1
+# As the libraries beneath say it, which do not all raise an OSError.
+FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 def parser(verb: str, purpose: str, epilogue: str = "") -> argparse.ArgumentParser:
@@ -57,6 +60,9 @@ def main(verb: Callable[[list[str]], int], words: list[str] | None = None) -> No
     words = sys.argv[1:] if words is None else words
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("jaxmlda").setLevel(logging.INFO)
+    if "--debug" not in words:
+        # The libraries log the tracebacks of errors that they raise again, which end in one line here.
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
     try:
         status = verb(words)
     except BaseException as error:  # every way out of a verb ends in one line and a status
@@ -83,6 +89,10 @@ def _line(error: BaseException) -> tuple[str, int]:
         return "interrupted; the same command goes on where it was", Interrupted.exit_code
     if isinstance(error, UserError):
         return f"{error}", FAULT
+    if any(sign in str(error) for sign in FULL):
+        named = re.search(r"(?<![\w.])(/[^\s\"';,]+)", str(error))
+        place = f" ({named.group(1)})" if named else ""
+        return f"the disk is full{place}; free space, or choose another folder; what was finished stays", FAULT
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
         return (
             "too little memory; lower training.batch_size or rows.sequence_length, or use a machine with more",
@@ -90,7 +100,7 @@ def _line(error: BaseException) -> tuple[str, int]:
         )
     if isinstance(error, OSError):
         return (
-            f"{error.filename or 'a file'}: {error.strerror or error}; free space, or choose another folder",
+            f"{error.filename or 'a file'}: {error.strerror or error}; choose a folder that can be written",
             FAULT,
         )
     kind = type(error).__name__

@@ -67,6 +67,8 @@ class Model:
 def find_model(path: str) -> Model:
     """Tells a Hugging Face folder, a run folder and a checkpoint apart by what is in them."""
     home = epath.Path(path)
+    if not home.exists():
+        raise UserError(f"--model: {home}: there is no such folder")
     if (home / "config.json").exists():
         return Model(huggingface.read_config(home), str(home), {0: home}, hf=True)
     if (home / "run.json").exists():

@@ -101,7 +101,7 @@ def pieces_of_text():
 
 
 @functools.cache
-def tokenizer():
+def tokenizer(bos=True):
     """As the Llama family has it: BPE over text with ▁ for spaces and one at its start, bytes for the rest, a BOS."""
     special = ["<unk>", "<s>", "</s>"]
     learner = tokenizers.Tokenizer(models.BPE())
@@ -116,6 +116,8 @@ def tokenizer():
     made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
     made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
     made.add_special_tokens(special)
+    if not bos:
+        return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="</s>", unk_token="<unk>")
     made.post_processor = processors.TemplateProcessing(
         single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", made.token_to_id("<s>"))]
     )
@@ -132,12 +134,12 @@ class Peers(NamedTuple):
     vocabulary: vocabularies.Vocabulary
 
 
-def peers(folder):
+def peers(folder, bos=True):
     """A model that knows the tokenizer's pieces, in a folder that both sides read."""
-    model = llama(vocab_size=len(tokenizer()), bos_token_id=1, eos_token_id=2)
-    tokenizer().save_pretrained(folder)
+    model = llama(vocab_size=len(tokenizer(bos)), bos_token_id=1 if bos else None, eos_token_id=2)
+    tokenizer(bos).save_pretrained(folder)
     decoder, params = ours(folder, model)
-    return Peers(model, tokenizer(), decoder, params, vocabularies.load(folder))
+    return Peers(model, tokenizer(bos), decoder, params, vocabularies.load(folder))
 
 
 def score(peers, folder, sets, rule, texts):

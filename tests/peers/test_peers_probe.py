@@ -76,8 +76,13 @@ def by_lm_eval(both, questions):
     return sums, told["results"]["probe"]["acc,none"], told["results"]["probe"]["acc_norm,none"]
 
 
-def test_the_rule_harness_is_lm_eval_itself(both, tmp_path):
-    sets = asked(STEMS, "generalization", 100, 0)
+@pytest.mark.parametrize("bos", [True, False])
+def test_the_rule_harness_is_lm_eval_itself(tmp_path, bos):
+    both = peers(tmp_path / "model", bos)
+    assert (both.vocabulary.bos_id is not None) == bos
+    # Without a BOS lm-eval stops at a prompt of white space alone, which leaves it nothing to begin with.
+    texts = {language: [text for text in stems if bos or text != "  "] for language, stems in STEMS.items()}
+    sets = asked(texts, "generalization", 100, 0)
     assert sum(len(of) for of in sets.values()) == 200
     plain = {"mem": "{before}{option}{after}", "gen": "{question}{option}"}
     tables, accuracies = score(both, tmp_path, sets, "harness", plain)

@@ -1,0 +1,226 @@
+"""The Hugging Face format: there and back bit for bit, both spellings of config.json, and clear refusals."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import SingleDeviceSharding
+from model_case import config, logits, sharp, small_decoder
+from safetensors.numpy import load_file, save_file
+
+from jaxmlda.errors import UserError
+from jaxmlda.model import huggingface
+
+SPECIAL = {"bos": 1, "eos": 2, "pad": None}
+NUMBERS = {
+    "architectures": ["LlamaForCausalLM"],
+    "vocab_size": 37,
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 6,
+    "max_position_embeddings": 64,
+    "rms_norm_eps": 1e-5,
+}
+
+
+def like(decoder, dtype="float32"):
+    one = SingleDeviceSharding(jax.devices()[0])
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one), decoder.abstract(dtype)
+    )
+
+
+def same_bits(found, expected):
+    def one(a, b):
+        assert a.dtype == b.dtype
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+    jax.tree.map(one, found, expected)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A written model."""
+    huggingface.write(tmp_path, config(), sharp(small_decoder()), SPECIAL)
+    return tmp_path
+
+
+def told(folder, **changes):
+    """Writes config.json with changes; None takes a key out."""
+    stored = json.loads((folder / "config.json").read_text()) | changes
+    kept = {name: value for name, value in stored.items() if value is not None}
+    (folder / "config.json").write_text(json.dumps(kept))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("changes", [{}, {"tied_embeddings": True}, {"kv_heads": 4, "rope_theta": 5e5}])
+def test_what_is_written_is_read_bit_for_bit(tmp_path, changes, dtype):
+    decoder = small_decoder(**changes)
+    params = jax.tree.map(lambda leaf: leaf.astype(dtype), sharp(decoder))
+    huggingface.write(tmp_path, decoder.config, params, SPECIAL)
+    assert huggingface.read_config(tmp_path) == decoder.config
+    same_bits(huggingface.read_params(tmp_path, decoder.config, like(decoder, dtype)), params)
+
+
+def test_tensors_have_the_names_and_the_turn_of_llama_checkpoints(folder):
+    tensors, params = load_file(folder / "model.safetensors"), sharp(small_decoder())
+    layers = params["layers"]
+    assert len(tensors) == 3 + 2 * 9
+    np.testing.assert_array_equal(tensors["model.embed_tokens.weight"], params["embedding"])
+    np.testing.assert_array_equal(tensors["lm_head.weight"], params["head"])
+    np.testing.assert_array_equal(tensors["model.norm.weight"], params["norm"]["scale"])
+    for layer in (0, 1):
+        name = f"model.layers.{layer}"
+        np.testing.assert_array_equal(tensors[f"{name}.self_attn.k_proj.weight"], layers["attention"]["k"][layer].T)
+        np.testing.assert_array_equal(tensors[f"{name}.mlp.down_proj.weight"], layers["mlp"]["down"][layer].T)
+        scale = layers["mlp_norm"]["scale"][layer]
+        np.testing.assert_array_equal(tensors[f"{name}.post_attention_layernorm.weight"], scale)
+    stored = json.loads((folder / "config.json").read_text())
+    assert (stored["bos_token_id"], stored["eos_token_id"], stored["pad_token_id"]) == (1, 2, None)
+    assert {name: stored[name] for name in NUMBERS} == NUMBERS
+
+
+def test_weights_in_another_format_are_rounded_on_the_way_in(folder):
+    expected = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), sharp(small_decoder()))
+    same_bits(huggingface.read_params(folder, config(), like(small_decoder(), "bfloat16")), expected)
+
+
+def split(folder, files=3):
+    """The same tensors in several files with an index, as large checkpoints come."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = [f"model-{number:05}-of-{files:05}.safetensors" for number in range(1, files + 1)]
+    where = {tensor: names[number % files] for number, tensor in enumerate(sorted(tensors))}
+    for name in names:
+        save_file({tensor: tensors[tensor] for tensor in tensors if where[tensor] == name}, folder / name)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": where}))
+
+
+def test_several_files_with_an_index_are_one_model(folder):
+    split(folder)
+    same_bits(huggingface.read_params(folder, config(), like(small_decoder())), sharp(small_decoder()))
+
+
+def test_a_file_of_the_index_that_is_missing_is_named(folder):
+    split(folder)
+    (folder / "model-00002-of-00003.safetensors").unlink()
+    with pytest.raises(UserError, match=r"model-00002-of-00003\.safetensors.*model\.safetensors\.index\.json names it"):
+        huggingface.read_params(folder, config(), like(small_decoder()))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_torn_file_is_named(folder, several):
+    if several:
+        split(folder)
+    path = max(folder.glob("*.safetensors"))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UserError, match=rf"{path.name}: cannot be read as safetensors"):
+        huggingface.read_params(folder, config(), like(small_decoder()))
+
+
+def rewritten(folder, change):
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
+def refusal(folder, **changes):
+    with pytest.raises(UserError) as raised:
+        huggingface.read_params(folder, config(**changes), like(small_decoder(**changes)))
+    return str(raised.value)
+
+
+def test_missing_and_surplus_tensors_are_named(folder):
+    lost = "model.layers.1.mlp.up_proj.weight"
+    assert f"missing: ['{lost}']; surplus: []" in refusal(rewritten(folder, lambda tensors: tensors.pop(lost)))
+    bias = np.zeros(24, np.float32)
+    rewritten(folder, lambda tensors: tensors.update({lost: np.zeros((24, 16), np.float32), "q.bias": bias}))
+    assert "missing: []; surplus: ['q.bias']" in refusal(folder)
+
+
+def test_a_layer_more_than_the_configuration_says_is_surplus(folder):
+    assert "surplus: ['model.layers.1.input_layernorm.weight'" in refusal(folder, layers=1)
+
+
+def test_tables_of_rotary_angles_and_a_tied_head_that_is_written_too_are_no_surplus(tmp_path):
+    decoder = small_decoder(tied_embeddings=True)
+    huggingface.write(tmp_path, decoder.config, sharp(decoder), SPECIAL)
+    surplus = {
+        "model.layers.0.self_attn.rotary_emb.inv_freq": np.zeros(3, np.float32),
+        "lm_head.weight": np.asarray(sharp(decoder)["embedding"]),
+    }
+    rewritten(tmp_path, lambda tensors: tensors.update(surplus))
+    same_bits(huggingface.read_params(tmp_path, decoder.config, like(decoder)), sharp(decoder))
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_a_tensor_of_another_shape_is_named_with_both_shapes(folder, layer):
+    name = f"model.layers.{layer}.mlp.gate_proj.weight"
+    rewritten(folder, lambda tensors: tensors.update({name: np.zeros((25, 16), np.float32)}))
+    assert f"{name} is (25, 16), config.json says (24, 16)" in refusal(folder)
+
+
+def test_pickled_weights_are_refused(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    assert "pickled weights are not read" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "theta"),
+    [
+        ({"rope_theta": 5e5}, 5e5),
+        ({"rope_theta": None, "rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}, 5e5),
+        ({"rope_theta": None, "rope_parameters": {"rope_theta": 5e5}}, 5e5),
+        ({"rope_theta": None}, 1e4),
+    ],
+)
+def test_the_rotary_base_is_read_in_every_spelling(folder, spelling, theta):
+    told(folder, **spelling)
+    assert huggingface.read_config(folder).rope_theta == theta
+
+
+def test_keys_that_older_configurations_leave_out_have_their_old_meaning(folder):
+    told(folder, num_key_value_heads=None, head_dim=None, tie_word_embeddings=None, attention_bias=None, mlp_bias=None)
+    found = huggingface.read_config(folder)
+    assert (found.kv_heads, found.head_size, found.tied_embeddings) == (4, 4, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"architectures": ["GPT2LMHeadModel"]}, r"\['GPT2LMHeadModel'\] is not supported; supported are Llama"),
+        ({"architectures": None}, "is not supported"),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "rope_scaling is .*llama3.*understood are None"),
+        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rope_type is 'yarn'; understood is 'default'"),
+        ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5"),
+        ({"attention_bias": True}, "attention_bias is True; understood are False, None"),
+        ({"hidden_act": "gelu"}, "hidden_act is 'gelu'; understood are 'silu'"),
+        ({"quantization_config": {"bits": 4}}, "quantization_config is"),
+        ({"hidden_size": None}, "hidden_size is needed"),
+        ({"num_key_value_heads": 3}, r"heads \(4\) must be a multiple of kv_heads \(3\)"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_its_name(folder, changes, said):
+    told(folder, **changes)
+    with pytest.raises(UserError, match=said) as raised:
+        huggingface.read_config(folder)
+    assert str(folder / "config.json") in str(raised.value)
+
+
+def test_a_folder_without_a_model_is_refused_by_the_file_that_is_missing(tmp_path):
+    with pytest.raises(UserError, match=r"config\.json: there is no such file"):
+        huggingface.read_config(tmp_path)
+
+
+def test_weights_that_were_read_give_the_logits_of_those_that_were_written(folder):
+    row = np.arange(9), np.arange(9), np.ones(9, int)
+    found = huggingface.read_params(folder, config(), like(small_decoder()))
+    np.testing.assert_array_equal(
+        logits(small_decoder(), found, *row), logits(small_decoder(), sharp(small_decoder()), *row)
+    )
