@@ -6,6 +6,7 @@ device, and the digests.
 
 import json
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -13,8 +14,9 @@ import numpy as np
 import optax
 from model_case import sharp, small_decoder
 
+from jaxmlda.model import huggingface
 from jaxmlda.parallel import batch_sharding, compile_for, local_batch, make_mesh, param_shardings
-from jaxmlda.training.checkpoints import params_digest
+from jaxmlda.training.checkpoints import Checkpoints, params_digest, read_params
 from jaxmlda.training.step import LossSettings, State, make_step
 
 MESHES = {
@@ -52,11 +54,17 @@ def apart(found, expected):
     return max(float(np.abs(np.asarray(a) - np.asarray(b)).max() / np.abs(b).max()) for a, b in pairs)
 
 
-def outcomes(mesh):
+def placed(mesh):
+    """The parameters' shapes, cut for a mesh."""
+    abstract = decoder().abstract()
+    cut = param_shardings(mesh, abstract)
+    return jax.tree.map(lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one), abstract, cut)
+
+
+def outcomes(mesh, params):
     """Logits, and metrics and gradient of one step, on one mesh."""
     model, rule = decoder(), optax.trace(decay=0.0)
-    step, cut = make_step(model, rule, SETTINGS), param_shardings(mesh, model.abstract())
-    params = jax.device_put(sharp(model), cut)
+    step = make_step(model, rule, SETTINGS)
     given = local_batch(mesh, batch(), batch_sharding(mesh))
 
     @jax.jit
@@ -66,26 +74,35 @@ def outcomes(mesh):
         # A trace without decay holds the gradient that it was given.
         return {"logits": model.logits(params, hidden), "gradients": after.optimizer.trace, "metrics": metrics}
 
-    return jax.tree.map(np.asarray, work(params, given)), params_digest(params), _bytes_of(mesh, model, cut)
+    return jax.tree.map(np.asarray, work(params, given))
 
 
-def _bytes_of(mesh, model, cut):
-    placed = jax.tree.map(
-        lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one), model.abstract(), cut
-    )
-    return compile_for(lambda p: jax.tree.map(lambda x: 2 * x, p), (placed,), mesh).argument_bytes
+def told_of(mesh, home, expected):
+    """What one mesh makes of the weights on disk."""
+    like = placed(mesh)
+    params = huggingface.read_params(home / "hf", decoder().config, like)
+    kept = read_params(home / "run" / "checkpoints" / "0", like)
+    found = outcomes(mesh, params)
+    return {key: apart(found[key], expected[key]) for key in expected} | {
+        "digest": params_digest(params),
+        "kept": params_digest(kept),
+        "bytes": compile_for(lambda p: jax.tree.map(lambda x: 2 * x, p), (like,), mesh).argument_bytes,
+    }
 
 
 def main():
-    """Compares every mesh with the first device alone."""
-    expected, digest, whole = outcomes(make_mesh({"fsdp": 1}, jax.devices()[:1]))
-    told = {"devices": jax.device_count(), "digest": digest, "bytes": whole, "meshes": {}}
-    for name, sizes in MESHES.items():
-        found, cut_digest, part = outcomes(make_mesh(sizes))
-        distances = {key: apart(found[key], expected[key]) for key in expected}
-        told["meshes"][name] = distances | {"digest": cut_digest, "bytes": part}
-    with open(sys.argv[1], "w") as stream:
-        json.dump(told, stream)
+    """Compares every mesh with the first device alone; the weights come from disk, written by that device."""
+    home = Path(sys.argv[1]).parent
+    alone = make_mesh({"fsdp": 1}, jax.devices()[:1])
+    params = jax.device_put(sharp(decoder()), param_shardings(alone, decoder().abstract()))
+    huggingface.write(home / "hf", decoder().config, params, {})
+    keeper = Checkpoints(home / "run", 1)
+    keeper.save_science(0, params, {"step": 0})
+    keeper.close()
+    expected = outcomes(alone, params)
+    meshes = {name: told_of(make_mesh(sizes), home, expected) for name, sizes in MESHES.items()}
+    told = {"devices": jax.device_count(), "digest": params_digest(params), "meshes": meshes}
+    Path(sys.argv[1]).write_text(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -197,7 +197,10 @@ def test_keys_that_older_configurations_leave_out_have_their_old_meaning(folder)
         ({"architectures": ["GPT2LMHeadModel"]}, r"\['GPT2LMHeadModel'\] is not supported; supported are Llama"),
         ({"architectures": None}, "is not supported"),
         ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "rope_scaling is .*llama3.*understood are None"),
-        ({"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}}, "rope_type is 'yarn'; understood is 'default'"),
+        (
+            {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}},
+            "rope_type is 'yarn'; understood are 'default'",
+        ),
         ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5"),
         ({"attention_bias": True}, "attention_bias is True; understood are False, None"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'; understood are 'silu'"),

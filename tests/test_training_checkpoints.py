@@ -53,11 +53,11 @@ def test_the_digest_sees_a_single_bit(bit, place):
 
 
 def test_the_digest_sees_any_two_swapped_values():
-    whole, digests = params()["norm"]["scale"], set()
+    whole, digests = params()["norm"]["scale"].reshape(2, 3, 4), set()
     for a, b in itertools.combinations(range(24), 2):
         order = np.arange(24)
         order[[a, b]] = b, a
-        digests.add(params_digest({"scale": whole[order]}))
+        digests.add(params_digest({"scale": whole.reshape(24)[order].reshape(2, 3, 4)}))
     assert len(digests | {params_digest({"scale": whole})}) == 24 * 23 // 2 + 1
 
 
@@ -154,7 +154,8 @@ def test_a_torn_resume_checkpoint_is_named_and_the_one_before_taken(run, tear, c
     assert step == 10
     same_bits(found, params(10))
     same_bits(optimizer, params(11))
-    assert "resume checkpoint 20 cannot be read, taking the one before" in caplog.text
+    assert "resume checkpoint 20 cannot be read" in caplog.text
+    assert "taking the one before" in caplog.text
 
 
 @pytest.mark.parametrize("again", [15, 20])
@@ -195,6 +196,30 @@ def test_folders_without_checkpoints_are_refused_by_name(tmp_path):
         steps_in(tmp_path)
     with pytest.raises(UserError, match=r"never finished \(no meta\)"):
         read_meta(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax leaves a coroutine unawaited.
+@pytest.mark.parametrize("tear", [tear for name, tear in TEARS.items() if "optimizer" not in name])
+def test_a_torn_science_checkpoint_is_refused_by_name_and_says_nothing_of_a_healthy_one(run, tear, caplog):
+    kept = Checkpoints(run, 2)
+    for step in (0, 1):
+        kept.save_science(step, params(), {"step": step})
+    kept.close()
+    tear(run / "checkpoints" / "1")
+    with pytest.raises(UserError, match=r"checkpoints/1 cannot be read, its files are torn or gone"):
+        read_params(run / "checkpoints" / "1", like(params()))
+    caplog.clear()
+    same_bits(read_params(run / "checkpoints" / "0", like(params())), params())
+    assert not caplog.records
+
+
+def test_a_torn_meta_is_refused_by_name(run):
+    kept = Checkpoints(run, 2)
+    kept.save_science(0, params(), {"step": 0, "model": {"layers": 2}})
+    kept.close()
+    cut_short(run / "checkpoints" / "0" / "meta" / "metadata")
+    with pytest.raises(UserError, match="metadata: not a JSON file"):
+        read_meta(run / "checkpoints" / "0")
 
 
 def test_an_unfinished_checkpoint_is_not_there(run):

@@ -7,7 +7,7 @@ import yaml
 
 from jaxmlda.config import Run
 from jaxmlda.errors import UserError
-from jaxmlda.model import Decoder, ModelConfig
+from jaxmlda.model import Decoder, ModelConfig, huggingface
 from jaxmlda.training.checkpoints import Checkpoints, params_digest
 from jaxmlda.verbs.weights import checkpoint_of, model_of, weights_of
 
@@ -84,3 +84,10 @@ def test_chance_follows_its_seed(run_folder, tmp_path):
 
     with case.compilations_kept(tmp_path):
         assert drawn(1) == params_digest(jax.jit(decoder.init)(jax.random.key(1))) != drawn(2)
+
+
+def test_a_hugging_face_folder_gives_model_and_weights(tmp_path):
+    huggingface.write(tmp_path, case.decoder().config, case.params(), {"eos": 2})
+    run = asking(tmp_path, {"from": "hf", "path": str(tmp_path)})
+    assert model_of(run) == case.decoder().config
+    assert params_digest(weights_of(run, case.decoder(), LIKE)) == params_digest(case.params())

@@ -3,9 +3,10 @@
 Each item is restored by itself, so a probe reads no optimizer state. A checkpoint that was not finished is not there.
 """
 
+import contextlib
 import hashlib
-import json
 import logging
+from collections.abc import Iterator
 import shutil
 from typing import Any
 
@@ -17,6 +18,7 @@ from etils import epath
 
 from jaxmlda.errors import UserError
 from jaxmlda.parallel.table import path_name
+from jaxmlda.storage import read_json
 
 SCIENCE, RESUME = "checkpoints", "resume"
 log = logging.getLogger("jaxmlda.checkpoints")
@@ -63,6 +65,19 @@ def _manager(folder: epath.Path, keep: int | None) -> ocp.CheckpointManager:
     return ocp.CheckpointManager(folder.absolute(), options=options)
 
 
+@contextlib.contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """Turns what Orbax raises for files that it cannot read into one clear line."""
+    try:
+        yield
+    except Exception as error:
+        # For an array it is a bare Exception; other kinds, such as too little memory, are not the files' fault.
+        if type(error) is not Exception and not isinstance(error, OSError | ValueError | KeyError):
+            raise
+        reason = str(error).partition("\n")[0][:200]
+        raise UserError(f"{what} cannot be read, its files are torn or gone ({reason})") from error
+
+
 class Checkpoints:
     """Both policies of one run folder."""
 
@@ -97,6 +112,7 @@ class Checkpoints:
         self.science.wait_until_finished()
         if step == self._restored:
             return
+        self._check_room(params, optimizer)
         for torn in [other for other in self.resume.all_steps() if other >= step]:
             self.resume.delete(torn)
         items = ocp.args.Composite(
@@ -113,13 +129,10 @@ class Checkpoints:
                 params=ocp.args.StandardRestore(params), optimizer=ocp.args.StandardRestore(optimizer)
             )
             try:
-                found = self.resume.restore(step, args=items)
-            except Exception as error:
-                # Orbax raises a bare Exception for an array that it cannot read; other kinds are not the disk's fault.
-                if type(error) is not Exception and not isinstance(error, OSError | ValueError | KeyError):
-                    raise
-                reason = str(error).partition("\n")[0][:200]
-                log.warning("resume checkpoint %d cannot be read, taking the one before: %s", step, reason)
+                with _readable(f"resume checkpoint {step}"):
+                    found = self.resume.restore(step, args=items)
+            except UserError as error:
+                log.warning("%s; taking the one before", error)
                 continue
             self._restored = step
             return step, found["params"], found["optimizer"]
@@ -157,21 +170,25 @@ def read_meta(checkpoint: epath.PathLike) -> dict[str, Any]:
     path = epath.Path(checkpoint) / "meta" / "metadata"
     if not path.exists():
         raise UserError(f"{checkpoint}: no checkpoint of jaxmlda, or one that was never finished (no meta)")
-    return json.loads(path.read_text())
+    return read_json(path)
 
 
 def read_params(checkpoint: epath.PathLike, abstract: Any) -> Any:
     """The params item alone, straight to the shardings and formats of `abstract`; shapes must be the model's."""
     path = (epath.Path(checkpoint) / "params").absolute()
-    with ocp.StandardCheckpointer() as reader:
-        stored = reader.metadata(path)
-        stored = getattr(stored, "item_metadata", stored)
-        found = {path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(stored)}
-        wanted = {path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(abstract)}
+    with contextlib.closing(ocp.StandardCheckpointHandler()) as reader:
+        with _readable(str(checkpoint)):
+            found = _shapes(reader.metadata(path).tree)
+        wanted = _shapes(abstract)
         if found != wanted:
             name = min(set(found.items()) ^ set(wanted.items()))[0]
             raise UserError(
                 f"{checkpoint}: of another model: {name} is {found.get(name, 'missing')} there, "
                 f"{wanted.get(name, 'missing')} in the model asked for"
             )
-        return reader.restore(path, abstract)
+        with _readable(str(checkpoint)):
+            return reader.restore(path, args=ocp.args.StandardRestore(abstract))
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    return {path_name(keys): tuple(leaf.shape) for keys, leaf in jax.tree_util.tree_leaves_with_path(tree)}
