@@ -48,7 +48,8 @@ $(PEERS_STAMP): setup.py constraints.txt constraints-peers.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --upgrade pip
 	$(PEERS)/bin/python -m pip install --quiet torch==2.13.0
-	$(PEERS)/bin/python -m pip install --quiet -c constraints-peers.txt -e '.[test,peers]'
+	$(PEERS)/bin/python -m pip install --quiet torch==2.13.0 -r constraints-peers.txt
+	$(PEERS)/bin/python -m pip install --quiet --no-deps -e .
 	@touch $@
 
 clean:

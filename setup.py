@@ -6,7 +6,9 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = next(
-    line.split('"')[1] for line in (HERE / "jaxmlda/__init__.py").read_text().splitlines() if line.startswith("__version__")
+    line.split('"')[1]
+    for line in (HERE / "jaxmlda/__init__.py").read_text().splitlines()
+    if line.startswith("__version__")
 )
 
 LIGHT_TESTS = ["pytest>=8", "hypothesis>=6.100", "ruff>=0.15"]
@@ -56,7 +58,7 @@ setup(
         "gpu": ["jax[cuda13]>=0.10.2"],
         "plan": ["libtpu>=0.0.42"],
         "test": LIGHT_TESTS,
-        "peers": ["torch==2.13.0", "transformers>=5.23", "lm_eval>=0.4.13"],
+        "peers": ["torch==2.13.0", "transformers>=5.23", "lm_eval>=0.4.13", "accelerate>=1.0"],
     },
     entry_points={"console_scripts": ["jaxmlda=jaxmlda.__main__:main"]},
     classifiers=[

@@ -13,6 +13,9 @@ import pytest
 from jaxmlda.errors import UserError
 from jaxmlda.training.checkpoints import Checkpoints, params_digest, read_meta, read_params, steps_in
 
+# Orbax leaves a coroutine behind where it meets a torn array.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 def params(seed=0, width=24):
     rng = np.random.default_rng(seed)
@@ -146,7 +149,6 @@ def two_of_which_the_newer_is_torn(run, tear):
     return Checkpoints(run, 3)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax leaves a coroutine unawaited.
 @pytest.mark.parametrize("tear", TEARS.values(), ids=TEARS.keys())
 def test_a_torn_resume_checkpoint_is_named_and_the_one_before_taken(run, tear, caplog):
     kept = two_of_which_the_newer_is_torn(run, tear)
@@ -198,7 +200,6 @@ def test_folders_without_checkpoints_are_refused_by_name(tmp_path):
         read_meta(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax leaves a coroutine unawaited.
 @pytest.mark.parametrize("tear", [tear for name, tear in TEARS.items() if "optimizer" not in name])
 def test_a_torn_science_checkpoint_is_refused_by_name_and_says_nothing_of_a_healthy_one(run, tear, caplog):
     kept = Checkpoints(run, 2)

@@ -15,6 +15,9 @@ from jaxmlda.rows import Rows
 from jaxmlda.training.checkpoints import params_digest, read_meta, read_params, steps_in
 from jaxmlda.training.setup import plan
 
+# Orbax leaves a coroutine behind where it meets a torn array.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(tmp_path_factory):

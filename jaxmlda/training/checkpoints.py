@@ -6,8 +6,8 @@ Each item is restored by itself, so a probe reads no optimizer state. A checkpoi
 import contextlib
 import hashlib
 import logging
-from collections.abc import Iterator
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -95,8 +95,8 @@ class Checkpoints:
         free = shutil.disk_usage(self.home).free
         if free < needed:
             raise UserError(
-                f"{self.home}: a checkpoint of {needed / 1e6:,.1f} MB does not fit, {free / 1e6:,.1f} MB are free; free "
-                "space and call again: the run goes on from its last resume checkpoint"
+                f"{self.home}: a checkpoint of {needed / 1e6:,.1f} MB does not fit, {free / 1e6:,.1f} MB are free; "
+                "free space and call again: the run goes on from its last resume checkpoint"
             )
 
     def save_science(self, step: int, params: Any, meta: dict[str, Any]) -> None:
