@@ -20,6 +20,7 @@ from jaxmlda.rows import store
 from jaxmlda.rows.layout import PACKINGS, Pieces, epoch_budgets, epochs_for, keyed_order, with_budget
 from jaxmlda.rows.order import ordered
 from jaxmlda.rows.tokens import Tokens
+from jaxmlda.storage import digest, keyed
 
 
 class StreamRows(NamedTuple):
@@ -107,7 +108,9 @@ def build(
             budget = budget_of(recipe, phase, stream, settings)
             laid[stream.name] = lay_out(stream, tokens[stream.name], settings, budget, pad)
         first = names.index(phase.streams[0].name)
-        pairs = ordered([laid[stream.name].epochs for stream in phase.streams], settings.seed + number)
+        # Of the recipe too: under one seed orders of like length begin alike, and recipes would share first rows.
+        seed = keyed("passes", digest(recipe.model_dump(mode="json")), settings.seed, number)
+        pairs = ordered([laid[stream.name].epochs for stream in phase.streams], seed)
         order.append(pairs + np.array([[first, 0]]))
     places = np.concatenate(order)
     ledger = _in_order([laid[name].ledger for name in names], places)
