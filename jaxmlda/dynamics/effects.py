@@ -133,7 +133,7 @@ class _Rows:
         return [row for k in outcomes for row in self._outcome(k, name, curve, against)]
 
     def _outcome(self, k: int, name: str, curve: Curve, against: Curve | None) -> list[Row]:
-        smaller = min(one.n_documents for one in (curve, against) if one is not None)
+        smaller = min(one.n_clusters for one in (curve, against) if one is not None)
         enough = smaller >= self.study.fewest
         estimate, draws = curve.estimate[k], curve.draws[k]
         if against is not None:

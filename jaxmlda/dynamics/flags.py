@@ -28,7 +28,9 @@ def smallest(row: Row) -> str:
     return f"the smallest effect this set could have shown is {100 * row['smallest_effect']:.1f} points"
 
 
-@flag("no better than control", "Documents that were trained on do no better than documents that were not.")
+@flag(
+    "no better than control", "Documents that were trained on are not shown to do better than documents that were not."
+)
 def no_better_than_control(study: Study, results: Results) -> Found:
     """Acquisition whose interval at the last checkpoint holds 0 or lies below it."""
     for row in summarise(study, results["effects"]):

@@ -79,6 +79,7 @@ def check(question: Question, where: str) -> Question:
     line).
     """
     problem = _problem_of_text(question) or _problem_of_options(question) or _problem_of_answers(question)
+    problem = problem or _problem_of_metadata(question)
     if problem:
         raise UserError(f"{where}: question {question.id!r} {problem}")
     return question
@@ -147,4 +148,14 @@ def _problem_of_answers(question: Question) -> str | None:
     if outside:
         last = len(question.options) - 1
         return f"has answer {outside[0]} out of range; its options are numbered 0 to {last}."
+    return None
+
+
+def _problem_of_metadata(question: Question) -> str | None:
+    span = question.metadata.get("sentence_span")
+    if span is None:
+        return None
+    right = isinstance(span, list | tuple) and len(span) == 2 and all(type(place) is int for place in span)
+    if not right or not 0 <= span[0] < span[1]:
+        return f"has metadata.sentence_span {span!r}; it must be two characters of the document, [from, to]."
     return None

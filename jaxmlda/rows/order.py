@@ -12,11 +12,7 @@ def passes(rows_of_epochs: list[list[int]]) -> list[list[np.ndarray]]:
     longest = max(len(epochs) for epochs in rows_of_epochs)
     dealt: list[list[np.ndarray]] = [[] for _ in range(longest)]
     for epochs in rows_of_epochs:
-        total = sum(epochs)
-        if len(epochs) == longest:
-            bounds = np.concatenate([[0], np.cumsum(epochs)])
-        else:
-            bounds = np.arange(longest + 1) * total // longest
+        bounds = np.arange(longest + 1) * sum(epochs) // longest
         for number in range(longest):
             dealt[number].append(np.arange(bounds[number], bounds[number + 1]))
     return dealt

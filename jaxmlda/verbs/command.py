@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -63,12 +64,17 @@ def main(verb: Callable[[list[str]], int], words: list[str] | None = None) -> No
     if "--debug" not in words:
         # The libraries log the tracebacks of errors that they raise again, which end in one line here.
         logging.getLogger("absl").setLevel(logging.CRITICAL)
+    # Asked politely to end, a verb leaves as by Ctrl-C; the training loop has handlers of its own.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = verb(words)
     except BaseException as error:  # every way out of a verb ends in one line and a status
         status = _report(error, debug="--debug" in words)
     sys.stdout.flush()
     sys.stderr.flush()
+    if status == Interrupted.exit_code:
+        # A compiler thread may still be at work, and would crash while the interpreter is taken down.
+        os._exit(status)
     sys.exit(status)
 
 

@@ -7,6 +7,7 @@ and kept until the rows stand, so an interrupted call goes on where it was.
 import itertools
 import logging
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, NamedTuple
@@ -115,6 +116,10 @@ def jobs_of(run: Run, recipe: Recipe, shards: int, work: epath.Path) -> list[Job
     ]
 
 
+def _leave_signals_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def tokenise_all(jobs: list[Job]) -> None:
     """Runs the jobs whose result is not there yet, one process a core."""
     left = [job for job in jobs if not epath.Path(job.target).exists()]
@@ -122,11 +127,18 @@ def tokenise_all(jobs: list[Job]) -> None:
         return
     spawn = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(min(cores(), len(left)), mp_context=spawn) as pool,
+        ProcessPoolExecutor(
+            min(cores(), len(left)), mp_context=spawn, initializer=_leave_signals_to_the_parent
+        ) as pool,
         bar(label="tokens", unit="token") as progress,
     ):
-        for done in as_completed([pool.submit(tokenise, job) for job in left]):
-            progress.update(done.result())
+        try:
+            for done in as_completed([pool.submit(tokenise, job) for job in left]):
+                progress.update(done.result())
+        except KeyboardInterrupt:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
 
 
 def check_existing(rows: epath.Path, source: Source) -> bool:

@@ -57,6 +57,10 @@ class Model:
             return digest([file_digest(path) for path in sorted(self.places[step].glob("*.safetensors"))])
         return checkpoints.read_meta(self.places[step])["digest"]
 
+    def trained_vocabulary(self, step: int) -> str | None:
+        """Digest of the vocabulary that a checkpoint was trained with, where it says so."""
+        return None if self.hf else checkpoints.read_meta(self.places[step]).get("vocabulary")
+
     def params(self, step: int, like: Any) -> Any:
         """The weights of a checkpoint."""
         if self.hf:
@@ -99,6 +103,12 @@ def probe(arguments: argparse.Namespace) -> sweep.Outcome:
         raise UserError(
             f"{named}: {vocabulary.size} pieces, the model embeds {model.config.vocab_size}; "
             "they do not belong together"
+        )
+    trained = {model.trained_vocabulary(step) for step in model.places} - {None, vocabulary.digest}
+    if trained:
+        raise UserError(
+            f"{named}: has digest {vocabulary.digest}, but {arguments.model} was trained with the vocabulary "
+            f"{trained.pop()}; give that one as --vocabulary"
         )
     mesh = make_mesh({"fsdp": -1})
     decoder = Decoder(model.config, compute=COMPUTE[arguments.dtype])

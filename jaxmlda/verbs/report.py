@@ -20,6 +20,7 @@ from jaxmlda.verbs.sets import read_sets
 
 PURPOSE = "Say what was learned, in which language, whether it crossed, and how sure that is."
 log = logging.getLogger("jaxmlda.report")
+FEWEST_DRAWS = 100
 Sets = dict[str, list[Question]]
 
 
@@ -110,6 +111,10 @@ def read_run(folder: str) -> RunData:
 def run(words: list[str]) -> int:
     """The verb."""
     arguments = arguments_of(words)
+    if arguments.draws < FEWEST_DRAWS:
+        raise UserError(
+            f"--draws: {arguments.draws} draws give no interval; give {FEWEST_DRAWS} or more, 10000 for a paper"
+        )
     page = build(
         [read_run(folder) for folder in arguments.runs],
         arguments.out,

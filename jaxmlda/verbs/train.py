@@ -28,7 +28,7 @@ from jaxmlda.training.setup import plan
 from jaxmlda.verbs.command import code_digest, environment, print_config, read_run, run_file_parser
 from jaxmlda.verbs.sets import read_sets
 from jaxmlda.verbs.sources import check_source, source_of
-from jaxmlda.verbs.weights import model_of, weights_of
+from jaxmlda.verbs.weights import model_of, trained_vocabulary, weights_of
 
 PURPOSE = "Train on prepared rows; the same command goes on where an interrupted run was."
 MOVABLE = ("mesh", "checkpoints.resume_minutes", "checkpoints.resume_keep")
@@ -75,6 +75,12 @@ def check_folder(run: Run) -> None:
 def check_fit(run: Run, rows: Rows, vocabulary: Vocabulary, model: ModelConfig) -> None:
     """Configuration, rows, tokenizer and model must fit one another before anything is allocated."""
     check_source(rows.folder, rows.meta["source"], source_of(run))
+    trained = trained_vocabulary(run)
+    if trained not in (None, vocabulary.digest):
+        raise UserError(
+            f"init.path: {run.init.path} was trained with the vocabulary {trained}, {run.vocabulary} has digest "
+            f"{vocabulary.digest}; give the vocabulary of the weights"
+        )
     if vocabulary.size > model.vocab_size:
         raise UserError(
             f"{run.vocabulary}: {vocabulary.size} pieces, the model embeds {model.vocab_size}; "

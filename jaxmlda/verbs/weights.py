@@ -48,6 +48,11 @@ def model_of(run: Run) -> ModelConfig:
     return stored
 
 
+def trained_vocabulary(run: Run) -> str | None:
+    """Digest of the vocabulary that the weights were trained with, where they say so."""
+    return read_meta(checkpoint_of(run)).get("vocabulary") if run.init.from_ in ("orbax", "run") else None
+
+
 def weights_of(run: Run, decoder: Decoder, like: Any) -> Any:
     """The parameters, in the shardings and formats of `like`."""
     shardings = jax.tree.map(lambda leaf: leaf.sharding, like)
