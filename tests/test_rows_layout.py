@@ -155,17 +155,14 @@ EPOCHS = st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=5), min_size=
 
 @settings(deadline=None)
 @given(EPOCHS)
-def test_every_row_is_in_one_pass_and_epochs_and_shares_are_dealt_as_told(rows_of_epochs):
+def test_every_row_is_in_one_pass_and_every_stream_is_dealt_evenly(rows_of_epochs):
     dealt = passes(rows_of_epochs)
     most = max(map(len, rows_of_epochs))
     assert len(dealt) == most
     for stream, epochs in enumerate(rows_of_epochs):
         parts = [parts[stream].tolist() for parts in dealt]
         assert list(itertools.chain(*parts)) == list(range(sum(epochs)))
-        if len(epochs) == most:
-            assert list(map(len, parts)) == epochs
-        else:
-            assert max(map(len, parts)) - min(map(len, parts)) <= 1
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 @settings(max_examples=15, deadline=None)
@@ -182,7 +179,7 @@ def test_passes_follow_one_another_and_each_is_shuffled_within_itself(rows_of_ep
 
 
 def test_the_order_is_the_same_for_ever_and_mixes_the_streams():
-    first, second = [(0, 0), (1, 0), (0, 2), (1, 1), (0, 1), (0, 3)], [(1, 4), (0, 4), (0, 6), (0, 5), (1, 3), (1, 2)]
+    first, second = [(0, 0), (1, 1), (0, 2), (1, 0), (0, 1)], [(1, 3), (0, 3), (1, 4), (0, 4), (1, 2), (0, 6), (0, 5)]
     assert [tuple(pair) for pair in ordered([[4, 3], [5]], 7).tolist()] == first + second
     long = ordered([[400], [400]], 0)[:, 0]
     assert abs(int(long[:400].sum()) - 200) < 5 * 10

@@ -8,7 +8,11 @@ import numpy as np
 
 
 def passes(rows_of_epochs: list[list[int]]) -> list[list[np.ndarray]]:
-    """Rows of each pass and stream. In: per stream, rows of each of its epochs; a shorter stream is dealt evenly."""
+    """Rows of each pass and stream. In: per stream, the rows of each of its epochs.
+
+    Every stream is dealt evenly, so that shares hold in each pass, also where a budget ends within an epoch; whole
+    epochs of a stream that has as many as any fall one to a pass.
+    """
     longest = max(len(epochs) for epochs in rows_of_epochs)
     dealt: list[list[np.ndarray]] = [[] for _ in range(longest)]
     for epochs in rows_of_epochs:
