@@ -1,14 +1,13 @@
 """The stored corpus: a TFDS dataset in array_record files, which `tfds.data_source` reads.
 
 In: a stream of documents; out: a folder with the dataset (`documents/1.0.0`) and its card (`card.json`).
-Neither writing nor reading imports TensorFlow.
+Neither writing nor reading imports TensorFlow, and a process that does neither does not import TFDS.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-import tensorflow_datasets as tfds
 from etils import epath
 
 from jaxmlda.corpus.document import Document
@@ -20,7 +19,9 @@ DOCUMENTS_A_SHARD = 20_000
 PAIRED = ("en", "ja")
 
 
-def _features() -> tfds.features.FeaturesDict:
+def _features() -> Any:
+    import tensorflow_datasets as tfds
+
     text, texts = tfds.features.Text(), tfds.features.Sequence(tfds.features.Text())
     plain = ("id", "en", "ja", "title_en", "title_ja", "source", "licence", "cluster")
     return tfds.features.FeaturesDict(
@@ -78,6 +79,8 @@ def _decode(record: dict[str, Any]) -> Document:
 
 def write(documents: Iterable[Document], folder: epath.PathLike, source: dict[str, Any]) -> dict[str, Any]:
     """Writes a corpus and its card; ids must be unique. The card is written last: a folder without one is torn."""
+    import tensorflow_datasets as tfds
+
     home = epath.Path(folder)
     data = home / NAME / VERSION
     (home / "card.json").unlink(missing_ok=True)
@@ -138,6 +141,8 @@ class Corpus:
     """A stored corpus, read by number; iterating yields its documents in their stored order."""
 
     def __init__(self, folder: epath.PathLike) -> None:
+        import tensorflow_datasets as tfds
+
         self.folder = epath.Path(folder)
         if not (self.folder / "card.json").exists():
             raise UserError(f"{self.folder}: holds no corpus (no card.json); make one with `jaxmlda corpus`")
