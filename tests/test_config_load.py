@@ -43,7 +43,7 @@ def read(tmp_path):
         ("training:\n  schedule:\n    warmup: 3\n", 8, "training.schedule.warmup", "training.schedule.warmup_steps"),
         ("batch_size: 3\n", 6, "batch_size", "training.batch_size"),
         ("init: {from_: random}\n", 6, "init.from_", "init.from"),
-        ("Rows: {seed: 1}\n", 6, "Rows", "rows.seed"),
+        ("Rows: {seed: 1}\n", 6, "Rows", "rows"),
     ],
 )
 def test_an_unknown_key_is_an_error_with_file_line_and_nearest_key(told, lines, line, key, nearest):
