@@ -26,13 +26,16 @@ setup(
     package_dir={"jaxmlda.configs": "configs"},
     package_data={
         "jaxmlda.configs": ["*/*.yaml", "*/*/*.yaml"],
+        "jaxmlda.streams": ["*.yaml"],
         "jaxmlda.world": ["*.yaml"],
         "jaxmlda.report": ["page/*"],
     },
     install_requires=[
         "array_record>=0.7",
+        "cutlet>=0.5",
         "etils[epath]>=1.9",
         "flax>=0.12.8",
+        "fugashi>=1.3",
         "grain>=0.2.18",
         "importlib_resources",  # tensorflow-datasets needs it and does not say so
         "jax>=0.10.2",
@@ -52,6 +55,8 @@ setup(
         "tensorstore>=0.1.80",
         "tokenizers>=0.21",
         "tqdm>=4.66",
+        "unidic-lite>=1.0.8",
+        "zstandard>=0.23",
     ],
     extras_require={
         "tpu": ["jax[tpu]>=0.10.2"],

@@ -123,7 +123,12 @@ EPOCHS = {"share": None, "epochs": 1}
         (recipe(([named("a", **EPOCHS)], None), ([named("a", **EPOCHS)], None)), "given twice: a"),
         (recipe(([named("a", languages=["en", "en"])], None)), "languages: each may be named once"),
         (recipe(([named("a", arms=["ja", "ja"])], None)), "arms: each may be named once"),
-        (recipe(([named("a", arms=["none"])], None)), "arms.0: Input should be 'en', 'ja', 'both', 'bridge' or"),
+        (recipe(([named("a", arms=["north"])], None)), "arms.0: Input should be 'en', 'ja', 'both', 'bridge' or"),
+        (recipe(([named("a", arms=["en", "none"])], None)), "arm none are the control: no stream may train on them"),
+        (
+            recipe(([named("a", corpus="other")], None)),
+            "another corpus stands outside the trial; its arms are [outside]",
+        ),
         (recipe(([named("a", languages=["fr"])], None)), "languages.0: Input should be 'en' or 'ja'"),
         (recipe(([named("a", languages=[])], None)), "languages: List should have at least 1 item"),
         (recipe(([named("A b")], None)), "name: String should match pattern"),

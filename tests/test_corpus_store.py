@@ -72,10 +72,19 @@ def test_documents_with_a_missing_language_come_back_without_it(tmp_path):
     assert card == corpus.card == read_json(tmp_path / "card.json")
     assert card | {"digest": None} == {
         "source": {"by": "hand"},
+        "read": 3,
+        "quarantined": 0,
+        "reasons": {},
         "documents": 3,
         "languages": {"en": 2, "ja": 2},
         "pairs": 1,
         "characters": {"en": 29, "ja": 6},
+        "lengths": {
+            "en": {"min": 1, "median": 1, "mean": 14.5, "max": 28},
+            "ja": {"min": 1, "median": 1, "mean": 3.0, "max": 5},
+        },
+        "sources": {"somewhere": 1},
+        "licences": {"CC0": 1},
         "digest": None,
     }
 

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from jaxmlda.corpus import Corpus, Trial, embedded
+from jaxmlda.corpus.trial import parse_shares
 from jaxmlda.errors import UserError
 from jaxmlda.storage import read_table
 from jaxmlda.verbs import corpus as verb
@@ -46,7 +47,7 @@ def test_the_trial_and_its_balance_are_stored_beside_the_corpus(folder, caplog):
 
 def test_the_default_shares_are_those_of_the_contract(folder):
     arguments = verb.arguments_of(["trial", folder])
-    assert verb.parse_shares(arguments.arms) == {"en": 0.25, "ja": 0.25, "both": 0.15, "none": 0.2, "bridge": 0.15}
+    assert parse_shares(arguments.arms) == {"en": 0.25, "ja": 0.25, "both": 0.15, "none": 0.2, "bridge": 0.15}
 
 
 def test_the_card_is_shown_as_text_and_as_json(folder, capsys):

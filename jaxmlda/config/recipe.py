@@ -23,7 +23,15 @@ class Stream(Settings):
     epochs: Annotated[int, Field(gt=0)] | None = setting("times that every document is given", None)
     repeat: bool = setting("whether a share larger than the stream may begin it again", False)
     weight: float = setting("weight of its loss", 1.0, ge=0)
+    corpus: str | None = setting("name of another corpus among the run's `corpora`; null is the run's own", None)
     options: dict[str, Any] = setting("settings of its kind", {})
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _not_the_control(cls, value: Any) -> Any:
+        if isinstance(value, list) and "none" in value:
+            raise ValueError("documents of the arm none are the control: no stream may train on them")
+        return value
 
     @field_validator("languages", "arms")
     @classmethod
@@ -33,9 +41,11 @@ class Stream(Settings):
         return value
 
     @model_validator(mode="after")
-    def _repeats_a_share(self) -> "Stream":
+    def _agrees_with_itself(self) -> "Stream":
         if self.repeat and self.epochs is not None:
             raise ValueError(f"stream {self.name}: repeat belongs to a share; epochs already say how often")
+        if self.corpus is not None and self.arms != ["outside"]:
+            raise ValueError(f"stream {self.name}: another corpus stands outside the trial; its arms are [outside]")
         return self
 
 
@@ -63,6 +73,10 @@ class Recipe(Settings):
     name: str = setting("name of the recipe", pattern=r"^[a-z0-9][a-z0-9_]*$")
     native_languages: list[Language] = setting("languages whose native text it trains on", min_length=1)
     phases: list[Phase] = setting("its phases", min_length=1)
+    allow_leak: bool = setting(
+        "whether a stream may train documents in a language that their arm does not permit; control documents never",
+        False,
+    )
 
     @model_validator(mode="after")
     def _phases_agree(self) -> "Recipe":
@@ -78,6 +92,11 @@ class Recipe(Settings):
         if kinds == {False} and any(phase.share != 1 for phase in self.phases):
             raise ValueError("a phase has a share only where its streams have shares")
         return self
+
+    @property
+    def streams(self) -> list[Stream]:
+        """All streams, phase by phase."""
+        return [stream for phase in self.phases for stream in phase.streams]
 
     @staticmethod
     def by_share(phase: Phase) -> bool:

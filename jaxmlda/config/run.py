@@ -84,7 +84,7 @@ class Loss(Settings):
     """Next-token loss."""
 
     z: float = setting("weight of (log Z)², 0 for none", 0.0, ge=0)
-    chunk: Count = setting("positions whose logits exist at one time", 1024)
+    chunk: Count = setting("positions of a device whose logits exist at one time", 1024)
 
 
 class Precision(Settings):
@@ -103,7 +103,7 @@ class Training(Settings):
     schedule: Schedule = setting("learning rate", Schedule)
     loss: Loss = setting("loss", Loss)
     precision: Precision = setting("number formats", Precision)
-    remat: Literal["none", "full", "dots"] = setting("what the backward pass computes again", "full")
+    remat: Literal["none", "dots", "qkv", "full"] = setting("what the backward pass computes again", "full")
     attention: str = setting("attention kernel", "plain")
     accumulate: Count = setting("parts that a batch is cut into, one after the other", 1)
     on_nan: Literal["stop", "skip"] = setting("a loss that is no number ends the run, or its step is skipped", "stop")
@@ -163,6 +163,7 @@ class Run(Settings):
 
     name: str = setting("name of the run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     corpus: str = setting("folder of the corpus")
+    corpora: dict[str, str] = setting("other corpora that the recipe's streams name: name to folder", {})
     trial: str | None = setting("trial table; null where every document is outside the trial", None)
     vocabulary: str = setting("SentencePiece model, tokenizer.json, or a folder that holds one")
     recipe: str = setting("recipe file, or the name of one in configs/recipes")

@@ -4,11 +4,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jaxmlda.storage import digest
+
 
 class Settings(BaseModel):
     """A group of settings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def identity(self) -> str:
+        """Digest of what was chosen. Defaults are left out, so that a setting added to the class changes no digest."""
+        return digest(self.model_dump(mode="json", exclude_defaults=True))
 
 
 def setting(meaning: str, default: Any = ..., **limits: Any) -> Any:

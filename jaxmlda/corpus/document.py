@@ -20,6 +20,7 @@ class Document:
     licence: str = ""
     cluster: str = ""
     qa: list[tuple[str, str, str]] = field(default_factory=list)
+    paraphrases: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.id:

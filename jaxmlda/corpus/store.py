@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 from etils import epath
 
+from jaxmlda.corpus.card import Told
 from jaxmlda.corpus.document import Document
 from jaxmlda.errors import UserError
 from jaxmlda.storage import digest, read_json, write_json
 
 NAME, VERSION, SPLIT = "documents", "1.0.0", "train"
-DOCUMENTS_A_SHARD = 20_000
+DOCUMENTS_A_SHARD, DOCUMENTS_A_BLOCK = 20_000, 128
 PAIRED = ("en", "ja")
+LISTS = (
+    *("keywords_en", "keywords_ja", "subjects", "paraphrases_en", "paraphrases_ja"),
+    *("qa_language", "qa_question", "qa_answer"),
+)
 
 
 def _features() -> Any:
@@ -25,10 +30,7 @@ def _features() -> Any:
     text, texts = tfds.features.Text(), tfds.features.Sequence(tfds.features.Text())
     plain = ("id", "en", "ja", "title_en", "title_ja", "source", "licence", "cluster")
     return tfds.features.FeaturesDict(
-        dict.fromkeys(plain, text)
-        | dict.fromkeys(("keywords_en", "keywords_ja", "subjects"), texts)
-        | dict.fromkeys(("qa_language", "qa_question", "qa_answer"), texts)
-        | {"year": tfds.features.Scalar(dtype=np.int64)}
+        dict.fromkeys(plain, text) | dict.fromkeys(LISTS, texts) | {"year": tfds.features.Scalar(dtype=np.int64)}
     )
 
 
@@ -46,6 +48,8 @@ def _encode(document: Document) -> dict[str, Any]:
         "qa_language": list(languages),
         "qa_question": list(questions),
         "qa_answer": list(answers),
+        "paraphrases_en": document.paraphrases.get("en", []),
+        "paraphrases_ja": document.paraphrases.get("ja", []),
         "source": document.source,
         "licence": document.licence,
         "cluster": document.cluster,
@@ -60,25 +64,45 @@ def _decode(record: dict[str, Any]) -> Document:
     def text(name: str) -> str:
         return record[name].decode()
 
+    def by_language(name: str) -> dict[str, list[str]]:
+        return {language: texts(f"{name}_{language}") for language in PAIRED if len(record[f"{name}_{language}"])}
+
     return Document(
         id=text("id"),
         en=text("en"),
         ja=text("ja"),
         titles={language: text(f"title_{language}") for language in PAIRED if record[f"title_{language}"]},
-        keywords={
-            language: texts(f"keywords_{language}") for language in PAIRED if len(record[f"keywords_{language}"])
-        },
+        keywords=by_language("keywords"),
         subjects=texts("subjects"),
         year=int(record["year"]),
         source=text("source"),
         licence=text("licence"),
         cluster=text("cluster"),
         qa=list(zip(texts("qa_language"), texts("qa_question"), texts("qa_answer"), strict=True)),
+        paraphrases=by_language("paraphrases"),
     )
 
 
-def write(documents: Iterable[Document], folder: epath.PathLike, source: dict[str, Any]) -> dict[str, Any]:
-    """Writes a corpus and its card; ids must be unique. The card is written last: a folder without one is torn."""
+def _values(example: Any) -> dict[str, Any]:
+    """The fields of a stored record as the features of `_features` give them."""
+    found: dict[str, Any] = {}
+    for name, feature in example.features.feature.items():
+        values = feature.bytes_list.value or feature.int64_list.value
+        found[name] = values if name in LISTS else values[0]
+    return found
+
+
+def write(
+    documents: Iterable[Document],
+    folder: epath.PathLike,
+    source: dict[str, Any],
+    counts: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Writes a corpus and its card; ids must be unique. The card is written last: a folder without one is torn.
+
+    `counts` says what became of the records that the documents were read from; who gives them has seen to it that
+    no id stands twice, and only then are the ids not kept in memory.
+    """
     import tensorflow_datasets as tfds
 
     home = epath.Path(folder)
@@ -96,40 +120,45 @@ def write(documents: Iterable[Document], folder: epath.PathLike, source: dict[st
     )
     writer = tfds.core.SequentialWriter(info, DOCUMENTS_A_SHARD, file_format="array_record")
     writer.initialize_splits([SPLIT])
-    card = {
-        "source": source,
-        "documents": 0,
-        "languages": {"en": 0, "ja": 0},
-        "pairs": 0,
-        "characters": {"en": 0, "ja": 0},
-    }
-    seen: set[str] = set()
-    state = ""
-    for document in documents:
-        if document.id in seen:
-            raise UserError(f"document id {document.id} stands twice in {source}; ids must be unique")
-        seen.add(document.id)
-        record = _encode(document)
-        state = digest([state, record])
-        _count(card, document)
-        try:
-            writer.add_examples({SPLIT: [record]})
-        except RuntimeError as error:
-            raise UserError(f"document {document.id}: cannot be stored ({error}); mend it or leave it out") from error
-    if not seen:
+    told = Told()
+    records = _Records(documents, source, told, unique=counts is not None)
+    try:
+        # One call for all: at the end of each the writer writes its description of the dataset anew.
+        writer.add_examples({SPLIT: records})
+    except RuntimeError as error:
+        if records.waiting:
+            raise
+        raise UserError(f"document {records.last}: cannot be stored ({error}); mend it or leave it out") from error
+    if not told.documents:
         raise UserError(f"{home}: no document came from {source}; a corpus needs one at least")
     writer.close_all()
-    card["digest"] = state
+    came = {"read": told.documents, "quarantined": 0, "reasons": {}} if counts is None else counts
+    card = {"source": source, **came, **told.card(), "digest": records.digest}
     write_json(home / "card.json", card)
     return card
 
 
-def _count(card: dict[str, Any], document: Document) -> None:
-    card["documents"] += 1
-    card["pairs"] += len(document.languages) == len(PAIRED)
-    for language in document.languages:
-        card["languages"][language] += 1
-        card["characters"][language] += len(document.text(language))
+class _Records:
+    """The documents as records, counted and digested as they pass; `waiting` while the next document is made."""
+
+    def __init__(self, documents: Iterable[Document], source: dict[str, Any], told: Told, unique: bool) -> None:
+        self._documents, self._source, self._told, self._unique = documents, source, told, unique
+        self.digest = self.last = ""
+        self.waiting = True
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        seen: set[str] = set()
+        for document in self._documents:
+            self.last, self.waiting = document.id, False
+            if not self._unique:
+                if document.id in seen:
+                    raise UserError(f"document id {document.id} stands twice in {self._source}; ids must be unique")
+                seen.add(document.id)
+            record = _encode(document)
+            self.digest = digest([self.digest, record])
+            self._told.add(document)
+            yield record
+            self.waiting = True
 
 
 def _short(error: Exception) -> str:
@@ -169,6 +198,22 @@ class Corpus:
                 f"{self.folder}: document number {number} cannot be read ({_short(error)}); make it again"
             ) from error
 
+    def blocks(self, start: int, stop: int) -> Iterator[list[Document]]:
+        """Documents [start, stop) in lists of at most `DOCUMENTS_A_BLOCK`: several times as fast as one by one."""
+        from google.protobuf.message import DecodeError
+        from tensorflow_datasets.proto import tf_example_pb2
+
+        for begin in range(start, stop, DOCUMENTS_A_BLOCK):
+            numbers = list(range(begin, min(begin + DOCUMENTS_A_BLOCK, stop)))
+            try:
+                stored = self._records.data_source.__getitems__(numbers)
+                yield [_decode(_values(tf_example_pb2.Example.FromString(record))) for record in stored]
+            except (RuntimeError, ValueError, DecodeError) as error:
+                raise UserError(
+                    f"{self.folder}: documents {numbers[0]} to {numbers[-1]} cannot be read ({_short(error)}); "
+                    "make it again"
+                ) from error
+
     def __iter__(self) -> Iterator[Document]:
         return (self[number] for number in range(len(self)))
 
@@ -178,11 +223,15 @@ class Corpus:
         return self.card["digest"]
 
     def check(self) -> None:
-        """Reads every document again and compares the digest with the card's."""
-        state = ""
+        """Reads every document again and compares the digest, and what was counted, with the card's."""
+        state, told = "", Told()
         for document in self:
             state = digest([state, _encode(document)])
+            told.add(document)
         if state != self.digest:
             raise UserError(
                 f"{self.folder}: its documents have digest {state}, its card says {self.digest}; make it again"
             )
+        for name, value in told.card().items():
+            if self.card.get(name, value) != value:
+                raise UserError(f"{self.folder}: {name} is {value}, its card says {self.card[name]}; make it again")

@@ -4,18 +4,20 @@ In: documents with their near-duplicate clusters, shares and a seed; out: a tabl
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from etils import epath
 
 from jaxmlda.corpus.document import Document
+from jaxmlda.corpus.store import Corpus
 from jaxmlda.errors import UserError
 from jaxmlda.storage import digest, keyed, read_table, write_table
 
 ARMS = ("en", "ja", "both", "none", "bridge")
 OUTSIDE = "outside"
+SHOWN = 5
 DEFAULT_SHARES = {"en": 0.25, "ja": 0.25, "both": 0.15, "none": 0.2, "bridge": 0.15}
 PERMITTED = {
     "en": {"en"},
@@ -57,47 +59,52 @@ def arm_of(cluster: str, shares: dict[str, float], seed: int) -> str:
     return max((arm for arm in ARMS if shares.get(arm)), key=ARMS.index)
 
 
-def assign(documents: Iterable[Document], shares: dict[str, float], seed: int) -> pa.Table:
-    """The trial table; documents that lack a text are outside."""
-    rows = [
-        (
-            document.id,
-            document.cluster,
-            arm_of(document.cluster, shares, seed) if len(document.languages) == 2 else OUTSIDE,
-        )
-        for document in documents
-    ]
-    columns = list(zip(*rows, strict=True)) if rows else [(), (), ()]
-    table = pa.table(
-        {
-            name: pa.array(column, pa.string())
-            for name, column in zip(("document", "cluster", "arm"), columns, strict=True)
-        }
-    )
-    return table.replace_schema_metadata({"seed": str(seed), "shares": str(shares)})
+def assign(
+    documents: Iterable[Document],
+    shares: dict[str, float],
+    seed: int,
+    clusters: Mapping[str, str] | None = None,
+    corpus: str = "",
+) -> pa.Table:
+    """The trial table; clusters that have no document with both texts are outside.
 
-
-def balance(documents: Iterable[Document], table: pa.Table) -> pa.Table:
-    """What chance gave each arm: documents, clusters, and characters in each language."""
-    arms = dict(zip(table["document"].to_pylist(), table["arm"].to_pylist(), strict=True))
-    names = [arm for arm in (*ARMS, OUTSIDE) if arm in set(arms.values())]
-    clusters: dict[str, set[str]] = {arm: set() for arm in names}
-    counts = {arm: {"documents": 0, "characters_en": 0, "characters_ja": 0} for arm in names}
+    The clusters are those that the documents came with, or those given. A document that lacks a text shares the arm
+    of its cluster: outside, it could be trained on where its near-duplicate is control.
+    """
+    rows = []
+    assigned = set()
     for document in documents:
-        arm = arms[document.id]
-        clusters[arm].add(document.cluster)
-        counts[arm]["documents"] += 1
-        for language in document.languages:
-            counts[arm][f"characters_{language}"] += len(document.text(language))
-    return pa.Table.from_pylist([{"arm": arm, "clusters": len(clusters[arm])} | counts[arm] for arm in names])
+        cluster = document.cluster if clusters is None else clusters[document.id]
+        rows.append((document.id, cluster))
+        if len(document.languages) == 2:
+            assigned.add(cluster)
+    ids, names = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [])
+    arms = [arm_of(name, shares, seed) if name in assigned else OUTSIDE for name in names]
+    columns = {"document": ids, "cluster": names, "arm": arms}
+    table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+    meta = {
+        "seed": seed,
+        "shares": shares,
+        "clusters": "as the documents came" if clusters is None else "near-duplicates",
+        "corpus": corpus,
+        "digest": digest(dict(zip(ids, arms, strict=True))),
+    }
+    return table.replace_schema_metadata({name: str(value) for name, value in meta.items()})
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The arm of every document; a run without a trial has every document outside."""
+    """The arm of every document; a run without a trial has every document outside.
+
+    `digest` is that of the arms, `corpus` that of the documents it was assigned on (empty where it does not say).
+    With `leaks` it permits everything but the control, as recipes with `allow_leak` ask for.
+    """
 
     arms: dict[str, str]
     digest: str
+    corpus: str = field(default="", compare=False)
+    clusters: dict[str, str] = field(default_factory=dict, compare=False)
+    leaks: bool = field(default=False, compare=False)
 
     @classmethod
     def read(cls, path: epath.PathLike | None) -> "Trial":
@@ -109,8 +116,16 @@ class Trial:
             raise UserError(
                 f"{path}: no trial table (it has no columns document and arm); assign one with `jaxmlda corpus trial`"
             )
-        arms = dict(zip(table["document"].to_pylist(), table["arm"].to_pylist(), strict=True))
-        return cls(arms, digest(arms))
+        arms = _column(table, "arm")
+        meta = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+        found = digest(arms)
+        if meta.get("digest", found) != found:
+            raise UserError(
+                f"{path}: its arms have digest {found}, it says {meta['digest']}: it was changed after it was "
+                "assigned; assign it again with `jaxmlda corpus trial`"
+            )
+        clusters = _column(table, "cluster") if "cluster" in table.column_names else {}
+        return cls(arms, found, meta.get("corpus", ""), clusters)
 
     def arm(self, document: str) -> str:
         """The arm of a document, `outside` where the trial does not know it."""
@@ -119,7 +134,54 @@ class Trial:
     def permits(self, document: str, language: str, transfer: bool) -> bool:
         """Whether a document may be trained on in a language; bridge documents feed transfer streams only."""
         arm = self.arm(document)
+        if self.leaks:
+            return arm != "none"
         return language in PERMITTED[arm] and (arm != "bridge" or transfer)
+
+
+def _column(table: pa.Table, name: str) -> dict[str, str]:
+    return dict(zip(table["document"].to_pylist(), table[name].to_pylist(), strict=True))
+
+
+def check_corpus(trial: Trial, corpus: Corpus) -> None:
+    """Refuses a trial of other documents: one assigned on another corpus, or one that knows documents not there."""
+    if trial.corpus == corpus.digest or not trial.arms:
+        return
+    missing = set(trial.arms) - {document.id for document in corpus}
+    if missing:
+        raise UserError(
+            f"trial: {len(missing):,} of its {len(trial.arms):,} documents are not in {corpus.folder}; first: "
+            f"{min(missing)}; it is the trial of another corpus; name its own, or assign one with `jaxmlda corpus "
+            "trial`"
+        )
+    if trial.corpus:
+        raise UserError(
+            f"trial: was assigned on documents of digest {trial.corpus}, {corpus.folder} now has {corpus.digest}; "
+            "assign it again with `jaxmlda corpus trial`"
+        )
+
+
+def check_clusters(trial: Trial | pa.Table, clusters: Mapping[str, str] | None = None) -> None:
+    """Refuses a trial in which documents of one cluster stand in different arms.
+
+    The clusters are those given (document to cluster), else the trial's own. A document that the trial does not know
+    is outside.
+    """
+    if isinstance(trial, pa.Table):
+        own = _column(trial, "cluster") if "cluster" in trial.column_names else {}
+        trial = Trial(_column(trial, "arm"), "", "", own)
+    first: dict[str, str] = {}
+    split = []
+    for document, cluster in (trial.clusters if clusters is None else clusters).items():
+        known = first.setdefault(cluster, document)
+        if trial.arm(document) != trial.arm(known):
+            split.append(f"{known} ({trial.arm(known)}) and {document} ({trial.arm(document)})")
+    if split:
+        raise UserError(
+            f"trial: {len(split):,} near-duplicates stand in another arm than the first document of their cluster: "
+            f"{', '.join(split[:SHOWN])}{', ...' if len(split) > SHOWN else ''}; assign it again with "
+            "`jaxmlda corpus trial`"
+        )
 
 
 def write_trial(table: pa.Table, folder: epath.PathLike) -> epath.Path:

@@ -1,4 +1,4 @@
-"""`jaxmlda corpus world|trial|show|check`: make a corpus, assign its trial, look at it, verify it."""
+"""`jaxmlda corpus`: make a corpus, look at it, verify it; the further actions have files of their own."""
 
 import argparse
 import json
@@ -6,15 +6,19 @@ import logging
 import sys
 from typing import Any
 
-from etils import epath
-
-from jaxmlda.corpus import DEFAULT_SHARES, Corpus, assign, embedded, write
-from jaxmlda.corpus.trial import balance, parse_shares, write_trial
+from jaxmlda.corpus import Corpus, embedded, lexicon, write
 from jaxmlda.progress import bar
-from jaxmlda.storage import write_table
+from jaxmlda.verbs import corpus_lexicon, corpus_premium, corpus_read, corpus_trial
 from jaxmlda.verbs.command import parser
 from jaxmlda.world import World
 
+FURTHER = {
+    "read": corpus_read,
+    "trial": corpus_trial,
+    "duplicates": corpus_trial,
+    "lexicon": corpus_lexicon,
+    "premium": corpus_premium,
+}
 PURPOSE = "Make a corpus of documents in one or both languages, decide its trial, show it, check it."
 log = logging.getLogger("jaxmlda.corpus")
 
@@ -32,10 +36,11 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
         "--names", choices=("target", "general"), default="target", help="which of two disjoint sets of names"
     )
     world.add_argument("--clone", action="store_true", help="the second language is the first, letter for letter")
-    trial = actions.add_parser("trial", help="assign every document to an arm, at random")
-    trial.add_argument("corpus")
-    trial.add_argument("--arms", default=",".join(f"{arm}={share}" for arm, share in DEFAULT_SHARES.items()))
-    trial.add_argument("--seed", type=int, default=0)
+    world.add_argument(
+        "--no-qa", action="store_true", help="without question-answer pairs, which are worded as the world's questions"
+    )
+    for further in dict.fromkeys(FURTHER.values()):
+        further.add(actions)
     show = actions.add_parser("show", help="print a corpus's card")
     show.add_argument("corpus")
     show.add_argument("--json", action="store_true")
@@ -44,21 +49,13 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
     return made.parse_args(words)
 
 
-def make_world(folder: str, **settings: Any) -> dict[str, Any]:
-    """Writes a corpus of the embedded world."""
+def make_world(folder: str, qa: bool = True, **settings: Any) -> dict[str, Any]:
+    """Writes a corpus of the embedded world and the lexicon `world` of its terms."""
     world = World(**settings)
-    with bar(embedded.documents(world), total=len(world), label=f"world {folder}", unit="document") as documents:
+    lexicon.write(lexicon.path_of(folder, "world"), embedded.terms(world))
+    made = embedded.documents(world, qa)
+    with bar(made, total=len(world), label=f"world {folder}", unit="document") as documents:
         return write(documents, folder, {"world": settings})
-
-
-def make_trial(folder: str, arms: str, seed: int) -> dict[str, int]:
-    """Assigns the trial and stores it beside the corpus, its balance first; gives the documents of each arm."""
-    corpus = Corpus(folder)
-    table = assign(corpus, parse_shares(arms), seed)
-    balanced = balance(corpus, table)
-    write_table(epath.Path(folder) / "balance.parquet", balanced)
-    write_trial(table, folder)
-    return dict(zip(balanced["arm"].to_pylist(), balanced["documents"].to_pylist(), strict=True))
 
 
 def run(words: list[str]) -> int:
@@ -66,10 +63,10 @@ def run(words: list[str]) -> int:
     arguments = arguments_of(words)
     if arguments.action == "world":
         names = ("seed", "documents", "domain", "names", "clone")
-        card = make_world(arguments.out, **{name: getattr(arguments, name) for name in names})
+        card = make_world(arguments.out, not arguments.no_qa, **{name: getattr(arguments, name) for name in names})
         log.info("%s: %s documents, digest %s", arguments.out, f"{card['documents']:,}", card["digest"])
-    elif arguments.action == "trial":
-        log.info("%s: %s", arguments.corpus, make_trial(arguments.corpus, arguments.arms, arguments.seed))
+    elif arguments.action in FURTHER:
+        FURTHER[arguments.action].run(arguments)
     elif arguments.action == "show":
         card = Corpus(arguments.corpus).card
         lines = (
