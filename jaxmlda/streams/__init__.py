@@ -3,9 +3,9 @@
 import importlib
 import pkgutil
 
-from jaxmlda.streams.text import KINDS, Kind, Part, Text, texts_of
+from jaxmlda.streams.text import KINDS, Kind, Part, Text, bind, lexicons_of, texts_of
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["KINDS", "Kind", "Part", "Text", "texts_of"]
+__all__ = ["KINDS", "Kind", "Part", "Text", "bind", "lexicons_of", "texts_of"]
