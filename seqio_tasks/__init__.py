@@ -6,7 +6,7 @@ registers the embedded world's (`jaxmlda.world`) and no other.
 """
 
 from seqio_tasks import world
-from seqio_tasks.recipes import register, task_name
+from seqio_tasks.recipes import Drawn, register, task_name
 from seqio_tasks.vocabulary import TextVocabulary
 
-__all__ = ["TextVocabulary", "register", "task_name", "world"]
+__all__ = ["Drawn", "TextVocabulary", "register", "task_name", "world"]

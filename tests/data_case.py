@@ -13,7 +13,8 @@ from jaxmlda.config import Recipe
 from jaxmlda.config.run import Rows as Settings
 from jaxmlda.corpus import Document, Trial
 from jaxmlda.rows import Rows, build
-from jaxmlda.rows.tokens import Tokens, TokenText
+from jaxmlda.rows import tokens as stored
+from jaxmlda.rows.tokens import Block, Tokens
 from jaxmlda.rows.vocabulary import Vocabulary
 from jaxmlda.streams import KINDS, texts_of
 
@@ -31,17 +32,38 @@ def byte_alphabet() -> list[str]:
     return sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
-def byte_tokenizer(folder: Path, merges: tuple[tuple[str, str], ...] = (), special: str = "</s>") -> Path:
-    """A folder with a tokenizer.json of bytes and a few merges; the first letter is id 0, the special token last."""
-    pieces = [*byte_alphabet(), *(left + right for left, right in merges)]
+def byte_tokenizer(
+    folder: Path,
+    merges: tuple[tuple[str, str], ...] = (),
+    special: str = "</s>",
+    *,
+    first: str = "!",
+    opening: str | None = None,
+) -> Path:
+    """A folder with a tokenizer.json of bytes and a few merges; `first` has id 0, special tokens come last."""
+    pieces = sorted(byte_alphabet(), key=lambda letter: (letter != first, letter))
+    pieces += [left + right for left, right in merges]
     model = Tokenizer(models.BPE(vocab={piece: number for number, piece in enumerate(pieces)}, merges=list(merges)))
     model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     model.decoder = decoders.ByteLevel()
-    model.add_special_tokens([special])
+    special_tokens = {"eos_token": special} | ({"bos_token": opening} if opening else {})
+    model.add_special_tokens(list(special_tokens.values()))
     folder.mkdir(parents=True, exist_ok=True)
     model.save(str(folder / "tokenizer.json"))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": special}))
+    (folder / "tokenizer_config.json").write_text(json.dumps(special_tokens))
     return folder
+
+
+class TokenText(NamedTuple):
+    """One text: its tokens with the end-of-document token last, and the character at which each ends."""
+
+    document: str
+    form: str
+    tokens: list[int]
+    ends: list[int]
+    part_stop: list[int]
+    part_language: list[str]
+    part_from: list[int]
 
 
 def token_texts(documents: list[Document], kind: str, languages: tuple[str, ...], vocabulary: Vocabulary):
@@ -64,26 +86,32 @@ def token_texts(documents: list[Document], kind: str, languages: tuple[str, ...]
             )
 
 
-def flat(texts: list[TokenText]) -> Tokens:
-    """Tokens of texts, without a file between."""
+def block_of(texts: list[TokenText]) -> Block:
+    """Texts as one block of flat arrays."""
 
-    def bounds(name: str) -> np.ndarray:
-        return np.cumsum([0, *(len(getattr(text, name)) for text in texts)])
+    def counts(name: str) -> np.ndarray:
+        return np.array([len(getattr(text, name)) for text in texts], np.int64)
 
     def joined(name: str) -> list:
         return [value for text in texts for value in getattr(text, name)]
 
-    return Tokens(
+    return Block(
         [text.document for text in texts],
         [text.form for text in texts],
-        bounds("tokens"),
+        counts("tokens"),
         np.array(joined("tokens"), np.int32),
         np.array(joined("ends"), np.int32),
-        bounds("part_stop"),
+        counts("part_stop"),
         np.array(joined("part_stop"), np.int32),
         joined("part_language"),
         np.array(joined("part_from"), np.int32),
     )
+
+
+def flat(texts: list[TokenText]) -> Tokens:
+    """Tokens of texts, without a file between."""
+    block = block_of(texts)
+    return stored.joined([stored.table_of(block)], [stored.arrays_of(block)])
 
 
 def stream(name: str, kind: str, languages: str, arms: str, **rest: object) -> dict[str, object]:
@@ -122,24 +150,25 @@ def build_rows(folder: Path, recipe: Recipe, settings: Settings, case: Case) -> 
     """The rows of a recipe, as `prepare` makes them, without SeqIO."""
     transfer = {one.name: KINDS[one.kind].transfer for phase in recipe.phases for one in phase.streams}
     tokens = tokens_of(recipe, case)
-    pad = case.vocabulary.pad_id
-    build.build(folder, recipe, settings, tokens, pad=pad, trial=case.trial, transfer=transfer, meta={})
+    special = {"pad": case.vocabulary.pad_id, "bos": case.vocabulary.bos_id}
+    build.build(folder, recipe, settings, tokens, **special, trial=case.trial, transfer=transfer, meta={})
     return Rows(folder)
 
 
 def texts_in(rows: Rows) -> dict[tuple[str, str, str], Counter]:
     """What stands in the rows of every text: (stream, document, form) to how often each (from_token, id) is there.
 
-    A row's entries stand one after the other from column 0, so an entry's column is the tokens before it.
+    A row's entries are its tokens with loss, one after the other.
     """
     arrays = rows.batch(0, len(rows))
     found: dict[tuple[str, str, str], Counter] = {}
-    row, column = -1, 0
+    row, done = -1, 0
     for entry in rows.ledger().to_pylist():
-        row, column = (row, column) if entry["row"] == row else (entry["row"], 0)
-        ids = arrays["tokens"][row, column : column + entry["tokens"]].tolist()
+        row, done = (row, done) if entry["row"] == row else (entry["row"], 0)
+        real = arrays["tokens"][row][arrays["loss_mask"][row] > 0]
+        ids = real[done : done + entry["tokens"]].tolist()
         places = range(entry["from_token"], entry["to_token"])
         key = entry["stream"], entry["document"], entry["form"]
         found.setdefault(key, Counter()).update(zip(places, ids, strict=True))
-        column += entry["tokens"]
+        done += entry["tokens"]
     return found

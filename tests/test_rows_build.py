@@ -3,6 +3,9 @@
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from data_case import Case, build_rows, byte_tokenizer, recipe_of, stream, texts_in
 
@@ -185,7 +188,58 @@ def test_the_rows_of_a_fixed_recipe_are_the_same_for_ever(tmp_path):
     names = ("tokens", "segment_ids", "positions", "loss_mask", "stream")
     parts = [rows.batch(0, 1000), rows.batch(1000, len(rows) - 1000)]
     found = [digest(b"".join(part[name].astype("<i4").tobytes() for name in names)) for part in parts]
-    assert found == ["b166961f76d2f124", "b7036ace319806ec"]
+    assert found == ["d5ef9e1931453871", "183f3932447fd660"]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """Ten thousand short rows of a fixed recipe, attention across documents."""
+    home = tmp_path_factory.mktemp("many")
+    case = Case(list(embedded.documents(World(documents=60))), vocabularies.load(byte_tokenizer(home / "bytes")))
+    settings = Settings(sequence_length=12, total_tokens=120_100, seed=5, attention="across")
+    return build_rows(home / "rows", SHARES, settings, case)
+
+
+def digest_of(batches):
+    """Digest of all arrays of batches, one batch after the other."""
+    parts = [batch[name] for name in ("tokens", "segment_ids", "positions", "loss_mask", "stream") for batch in batches]
+    return digest(b"".join(part.astype("<i4").tobytes() for part in parts))
+
+
+def test_the_first_ten_thousand_rows_are_the_same_for_any_number_of_hosts_and_from_any_step(many):
+    steps, size = range(125), 80
+    assert 0 <= len(many) - 10_000 < 100
+    whole = [many.batch(0, 10_000)]
+    assert digest_of(whole) == "254e1270962ec876"
+    for hosts in (1, 2, 4, 8):
+        dealt = [many.host_batch(step, size, host, hosts) for step in steps for host in range(hosts)]
+        assert digest_of(dealt) == digest_of(whole)
+    for step in (3, 124):
+        again = Rows(many.folder).host_batch(step, size, 3, 4)
+        assert np.array_equal(again["tokens"], whole[0]["tokens"][step * 80 + 60 : step * 80 + 80])
+
+
+def test_a_batch_that_hosts_cannot_share_is_refused(many):
+    with pytest.raises(UserError, match=r"batch_size is 80; it must be a multiple of the 3 hosts"):
+        many.host_batch(0, 80, 0, 3)
+
+
+def test_a_row_is_read_with_its_own_part_of_the_ledger(many, monkeypatch):
+    """The ledger is cut into row groups as the rows are into shards, and of all groups one is read."""
+    whole, read = many.ledger(), []
+    group = pq.ParquetFile.read_row_groups
+
+    def counted(self, numbers, *rest, **named):
+        read.append(numbers)
+        return group(self, numbers, *rest, **named)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", counted)
+    for number in (0, 1023, 1024, 9_999):
+        own = whole.filter(pc.equal(whole["row"], number)).drop_columns(["row"])
+        assert many[number].pieces == own.to_pylist()
+    assert read == [[0], [0], [1], [9]]
+    assert many.entries(1000, 1100).equals(whole.filter(pc.is_in(whole["row"], pa.array(range(1000, 1100)))))
+    assert pa.concat_tables(many.ledger_blocks()).equals(whole)
 
 
 def test_the_number_of_rows_in_a_shard_does_not_change_them(tmp_path, case, monkeypatch):
@@ -196,6 +250,7 @@ def test_the_number_of_rows_in_a_shard_does_not_change_them(tmp_path, case, monk
     assert len(list((tmp_path / "many" / "tokens" / "c").iterdir())) == -(-len(many) // 7)
     for name, array in arrays_of(one).items():
         assert np.array_equal(array, arrays_of(many)[name]), name
+    assert many.ledger().combine_chunks().equals(one.ledger().combine_chunks())
 
 
 def test_rows_are_read_one_by_one_in_batches_and_past_the_end(tmp_path, case):

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from data_case import flat
+from data_case import TokenText, block_of, flat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +12,6 @@ from jaxmlda.errors import UserError
 from jaxmlda.rows import ledger
 from jaxmlda.rows import tokens as stored
 from jaxmlda.rows.layout import PACKINGS
-from jaxmlda.rows.tokens import TokenText
 
 
 @st.composite
@@ -97,26 +96,70 @@ def test_a_token_across_two_parts_leaves_neither_without_its_characters():
     assert apart["to_char"].to_pylist()[0] == 4
 
 
+def blocks(texts, size):
+    return [block_of(texts[start : start + size]) for start in range(0, len(texts), size)]
+
+
+def everything(tokens):
+    """All that Tokens hold, read out whole."""
+    count, parts = int(tokens.bounds[-1]), int(tokens.part_bounds[-1])
+    return {
+        "documents": tokens.documents.to_pylist(),
+        "names": list(tokens.names()),
+        "forms": tokens.forms.to_pylist(),
+        "bounds": tokens.bounds.tolist(),
+        "part_bounds": tokens.part_bounds.tolist(),
+        "ids": tokens.ids.take(np.arange(count)).tolist(),
+        "ends": tokens.ends.take(np.arange(count)).tolist(),
+        "parts": tokens.parts.take(np.arange(parts)).tolist(),
+    }
+
+
 @settings(max_examples=30, deadline=None)
 @given(TEXTS, st.integers(1, 3), st.integers(1, 3))
-def test_tokens_come_back_from_their_shards_as_they_were(tmp_path_factory, texts, shards, group):
-    folder, group_size = tmp_path_factory.mktemp("tokens"), stored.TEXTS_A_GROUP
-    stored.TEXTS_A_GROUP = group
-    try:
-        parts = [texts[number::shards] for number in range(shards)]
-        counts = [stored.write(folder / f"{number}.parquet", part) for number, part in enumerate(parts)]
-    finally:
-        stored.TEXTS_A_GROUP = group_size
+def test_tokens_come_back_from_their_shards_as_they_were(tmp_path_factory, texts, shards, size):
+    folder = tmp_path_factory.mktemp("tokens")
+    parts = [texts[number::shards] for number in range(shards)]
+    counts = [stored.write(folder / f"{number}.parquet", blocks(part, size)) for number, part in enumerate(parts)]
     assert counts == [sum(len(text.tokens) for text in part) for part in parts]
     read = stored.read([folder / f"{number}.parquet" for number in range(shards)])
-    expected = flat([text for part in parts for text in part])
-    for name, value in vars(expected).items():
-        assert np.array_equal(getattr(read, name), value), name
+    assert everything(read) == everything(flat([text for part in parts for text in part]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(TEXTS, st.integers(1, 3), st.data())
+def test_runs_of_tokens_are_read_in_any_order_from_their_shards(tmp_path_factory, texts, shards, data):
+    folder = tmp_path_factory.mktemp("tokens")
+    parts = [texts[number::shards] for number in range(shards)]
+    for number, part in enumerate(parts):
+        stored.write(folder / f"{number}.parquet", blocks(part, 2))
+    read = stored.read([folder / f"{number}.parquet" for number in range(shards)])
+    joined = [text for part in parts for text in part]
+    order = data.draw(st.permutations(range(len(joined))))
+    starts = [data.draw(st.integers(0, len(joined[number].tokens) - 1)) for number in order]
+    sizes = [data.draw(st.integers(1, len(joined[n].tokens) - start)) for n, start in zip(order, starts, strict=True)]
+    found = read.ends.runs(read.bounds[order] + starts, np.array(sizes))
+    expected = [joined[n].ends[start : start + size] for n, start, size in zip(order, starts, sizes, strict=True)]
+    assert found.tolist() == [end for ends in expected for end in ends]
+
+
+def test_a_shard_that_was_not_finished_is_none(tmp_path):
+    """The table, by which a shard is known, comes after the arrays."""
+
+    def broken():
+        yield block_of([TokenText("d", "native", [1], [1], [1], ["en"], [0])])
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        stored.write(tmp_path / "one.parquet", broken())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stream_without_texts_is_stored_and_read(tmp_path):
     assert stored.write(tmp_path / "none.parquet", []) == 0
-    assert stored.read([tmp_path / "none.parquet"]).lengths.tolist() == []
+    read = stored.read([tmp_path / "none.parquet"])
+    assert read.lengths.tolist() == []
+    assert (len(read.ids), len(read.parts)) == (0, 0)
 
 
 def table(*entries):
@@ -130,17 +173,15 @@ TRANSFER = {"native": False, "translation": True}
 
 
 def test_what_the_trial_permits_passes():
-    ledger.check(
-        table(
-            (0, "e", "en", "native"),
-            (1, "b", "ja", "native"),
-            (2, "r", "ja", "translation"),
-            (3, "r", "en", "translation"),
-            (4, "unknown", "en", "native"),
-        ),
-        TRIAL,
-        TRANSFER,
+    permitted = table(
+        (0, "e", "en", "native"),
+        (1, "b", "ja", "native"),
+        (2, "r", "ja", "translation"),
+        (3, "r", "en", "translation"),
+        (4, "unknown", "en", "native"),
     )
+    assert ledger.breaches(permitted, TRIAL, TRANSFER) == []
+    ledger.check([], TRIAL)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +196,10 @@ def test_what_the_trial_permits_passes():
 )
 def test_a_breach_is_told_with_document_arm_stream_and_first_row(document, arm, language, stream):
     entries = [(3, "b", "en", "native"), (9, document, language, stream), (5, document, language, stream)]
-    expected = rf"document {document} \(arm {arm}\) stands in row 5 in {language} by stream {stream}"
-    with pytest.raises(UserError, match=expected):
-        ledger.check(table(*entries), TRIAL, TRANSFER)
+    expected = (
+        rf"by 1 entries; first: document {document} \(arm {arm}\) stands in row 5 in {language} by stream {stream}"
+    )
+    blocks_of_rows = [ledger.breaches(table(entry), TRIAL, TRANSFER) for entry in entries]
+    for found in (ledger.breaches(table(*entries), TRIAL, TRANSFER), [one for part in blocks_of_rows for one in part]):
+        with pytest.raises(UserError, match=expected):
+            ledger.check(found, TRIAL)

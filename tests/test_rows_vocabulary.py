@@ -4,6 +4,7 @@ import itertools
 import json
 
 import pytest
+import sentencepiece
 from data_case import TEXTS, byte_alphabet, byte_tokenizer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer
 
 from jaxmlda.errors import UserError
 from jaxmlda.rows import vocabulary as vocabularies
+from jaxmlda.rows.surfaces import Surfaces
 from jaxmlda.storage import file_digest
 from jaxmlda.world import World
 
@@ -70,6 +72,40 @@ def test_tokens_up_to_a_character_decode_to_the_text_up_to_it(vocabulary, text):
 @settings(deadline=None)
 def test_many_texts_are_encoded_as_one_by_one(vocabulary, texts):
     assert vocabulary.encode_batch(texts) == [vocabulary.encode(text) for text in texts]
+
+
+@given(texts=st.lists(TEXTS, max_size=5))
+@example(texts=["", "👩🏽\u200d🔬", "", "🔬か\u3099", " "])
+@settings(max_examples=150, deadline=None)
+def test_many_texts_at_once_have_the_ends_that_the_library_gives_one_by_one(vocabulary, texts):
+    found, one_by_one = vocabulary.encode_many(texts), [vocabulary.encode_with_offsets(text) for text in texts]
+    assert found.counts.tolist() == [len(ids) for ids, _ in one_by_one]
+    assert found.ids.tolist() == [number for ids, _ in one_by_one for number in ids]
+    assert found.ends.tolist() == [stop for _, spans in one_by_one for _, stop in spans]
+
+
+def test_a_model_that_changes_text_has_no_table_of_surfaces_and_gives_the_librarys_ends(tmp_path):
+    """Under NFKC the full-width letters are one character each and some characters become several."""
+    texts = ["ｚｉｎｃ ㎎ ﬁ zinc mg fi"] * 50
+    settings_of_both = {"vocab_size": 40, "model_type": "unigram", "hard_vocab_limit": False, "minloglevel": 2}
+    for name, rule in (("a", "nfkc"), ("b", "identity")):
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(texts),
+            model_prefix=str(tmp_path / name),
+            normalization_rule_name=rule,
+            **settings_of_both,
+        )
+        # No bytes for rare characters: one piece stands for all that is unknown, however long.
+        assert Surfaces.of((tmp_path / f"{name}.model").read_bytes()) is None
+        vocabulary = vocabularies.load(tmp_path / f"{name}.model")
+        for text in (texts[0], "ｚ㎎ 亜鉛 ﬁ", ""):
+            ids, spans = vocabulary.encode_with_offsets(text)
+            found = vocabulary.encode_many([text])
+            assert (found.ids.tolist(), found.ends.tolist()) == (ids, [stop for _, stop in spans])
+
+
+def test_a_trained_model_has_a_table_of_surfaces(folder):
+    assert Surfaces.of((folder / "pieces.model").read_bytes()) is not None
 
 
 def test_a_text_of_special_tokens_is_letters_and_holds_no_end_of_document(vocabulary):

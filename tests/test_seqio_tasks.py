@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import seqio
 import tensorflow as tf
@@ -75,6 +76,15 @@ def test_a_task_gives_the_ids_characters_and_parts_of_its_stream(case, one):
     ] == [tuple(text) for text in expected]
     for example, text in zip(examples, expected, strict=True):
         assert example["targets_pretokenized"].decode() == case.vocabulary.decode(text.tokens[:-1])
+
+
+def test_examples_that_nothing_trims_are_the_same(case):
+    for trimmed, whole in zip(
+        *(read("jaxmlda.case.pairs", trim_output_features=trim) for trim in (True, False)), strict=True
+    ):
+        assert trimmed.keys() == whole.keys()
+        for name, value in trimmed.items():
+            assert np.array_equal(value, whole[name]), name
 
 
 @pytest.mark.parametrize("number", [2, 7])

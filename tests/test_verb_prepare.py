@@ -1,11 +1,13 @@
 """`prepare`: recipe to rows through SeqIO, the same with any shards and processes, and never over others."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from data_case import Case, build_rows, byte_tokenizer
+from prepare_case import in_this_process
 
 from jaxmlda.config import Recipe, Run, configs_dir, dump, load
 from jaxmlda.config.run import Rows as Settings
@@ -15,6 +17,7 @@ from jaxmlda.errors import UserError
 from jaxmlda.rows import Rows
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.storage import lock, read_json
+from jaxmlda.verbs import ask
 from jaxmlda.verbs import prepare as verb
 from jaxmlda.world import World
 
@@ -66,26 +69,7 @@ def run_of(home, tmp_path):
 @pytest.fixture
 def here(monkeypatch):
     """Tokenises in this process, and counts the jobs."""
-    done = []
-
-    class Pool:
-        def __init__(self, *_, **__):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            return None
-
-        def submit(self, function, job):
-            done.append(job)
-            function(job)
-            return job
-
-    monkeypatch.setattr(verb, "ProcessPoolExecutor", Pool)
-    monkeypatch.setattr(verb, "as_completed", lambda jobs: [])
-    return done
+    return in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +93,7 @@ def test_processes_make_the_rows_that_a_plain_loop_makes(run_of, plain, tmp_path
     assert_same(tmp_path / "out" / "rows", plain)
 
 
-@pytest.mark.parametrize("documents", [11, 42])
+@pytest.mark.parametrize("documents", [17, 42])
 def test_the_number_of_shards_does_not_change_rows(run_of, plain, monkeypatch, here, documents):
     monkeypatch.setattr(verb, "DOCUMENTS_A_SHARD", documents)
     run = run_of()
@@ -166,7 +150,7 @@ def test_rows_of_another_source_are_refused_with_both_digests(home, run_of, here
         "recipe": {"recipe": str(tmp_path / "other.yaml")},
         "rows": {"rows": ROWS | {"seed": 4}},
     }
-    assert changes.keys() == source.keys()
+    assert changes.keys() | {"others"} == source.keys()
     for name, changed in changes.items():
         with pytest.raises(
             UserError, match=rf"made with another {name} \(digest {source[name]}, now (?!{source[name]})"
@@ -188,7 +172,7 @@ def test_a_recipe_that_breaks_the_trial_stops_and_leaves_no_rows(run_of, here, t
     ("edit", "fault"),
     [
         (("kind: translation", "kind: translaton"), "stream pairs: stream kind 'translaton' is unknown"),
-        (("epochs: 2", "epochs: 2, options: {case: low}"), "stream english: stream kind native has no options"),
+        (("epochs: 2", "epochs: 2, options: {case: low}"), "stream english: stream kind native: case is not a setting"),
         (
             ("languages: [en, ja], arms", "languages: [en], arms"),
             "stream pairs: a translation stream needs two languages",
@@ -239,6 +223,70 @@ def test_the_verb_prints_the_configuration_as_it_would_run(run_of, tmp_path, cap
     assert verb.run([str(tmp_path / "run.yaml"), "--print-config", "--rows.seed", "11"]) == 0
     assert Run.model_validate(yaml.safe_load(capsys.readouterr().out)) == run_of(rows=ROWS | {"seed": 11})
     assert not (tmp_path / "out").exists()
+
+
+def asked(run_of, tmp_path, capsys, what, *words):
+    """What the verb prints of the ledger."""
+    (tmp_path / "run.yaml").write_text(dump(run_of()))
+    assert verb.run([str(tmp_path / "run.yaml"), "--training.batch_size=2", "--query", what, *words]) == 0
+    return capsys.readouterr().out
+
+
+def test_the_verb_prints_what_the_ledger_says_of_a_document_and_of_a_step(run_of, here, tmp_path, capsys):
+    verb.prepare(run_of())
+    entries = [{"step": one["row"] // 2} | one for one in Rows(tmp_path / "out" / "rows").ledger().to_pylist()]
+    for what, wanted in (("document=zero", ("document", "zero")), ("step=3", ("step", 3)), ("step=999", ("step", 999))):
+        expected = [{name: one[name] for name in ask.COLUMNS} for one in entries if one[wanted[0]] == wanted[1]]
+        text = asked(run_of, tmp_path, capsys, what, "--json")
+        assert [json.loads(line) for line in text.splitlines()] == expected
+        lines = asked(run_of, tmp_path, capsys, what).splitlines()
+        assert [line.split() for line in lines] == [
+            list(ask.COLUMNS),
+            *([str(value) for value in one.values()] for one in expected),
+        ]
+        assert bool(expected) == (what != "step=999")
+
+
+def test_the_verb_prints_when_the_sentence_of_a_question_was_trained_on(home, run_of, here, tmp_path, capsys):
+    verb.prepare(run_of())
+    ledger = Rows(tmp_path / "out" / "rows").ledger().to_pylist()
+    document = next(one["document"] for one in ledger if one["stream"] == "english" and one["document"] != "zero")
+    questions = [
+        {
+            "id": f"{document}_sentid:{number}",
+            "question": "Which?",
+            "options": ["a", "b"],
+            "answer_idx": 0,
+            "metadata": {"docid": document} | span,
+        }
+        for number, span in enumerate(({"sentence_span": [5, 60]}, {}))
+    ]
+    file = tmp_path / "en_generalization.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in questions))
+    found = asked(run_of, tmp_path, capsys, f"question={file}:{document}_sentid:0", "--json")
+    expected = [
+        one["row"]
+        for one in ledger
+        if (one["document"], one["language"]) == (document, "en") and one["from_char"] < 60 and one["to_char"] > 5
+    ]
+    assert [json.loads(line)["row"] for line in found.splitlines()] == expected != []
+    for number, fault in ((1, "has no sentence_span"), (2, "holds no question")):
+        with pytest.raises(UserError, match=fault):
+            asked(run_of, tmp_path, capsys, f"question={file}:{document}_sentid:{number}")
+
+
+@pytest.mark.parametrize("what", ["documents=a", "document", "document=", "row=3"])
+def test_a_query_that_nobody_can_answer_is_told(run_of, here, tmp_path, capsys, what):
+    verb.prepare(run_of())
+    with pytest.raises(UserError, match=rf"--query {what}: write document=ID, step=N or question=FILE:ID"):
+        asked(run_of, tmp_path, capsys, what)
+    with pytest.raises(UserError, match="a step is a number"):
+        asked(run_of, tmp_path, capsys, "step=-1")
+
+
+def test_a_query_of_rows_that_are_not_there_says_so(run_of, tmp_path, capsys):
+    with pytest.raises(UserError, match="no finished rows"):
+        asked(run_of, tmp_path, capsys, "step=0")
 
 
 def test_the_verb_refuses_a_folder_where_another_is_at_work(run_of, tmp_path):

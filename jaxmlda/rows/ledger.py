@@ -4,13 +4,16 @@ In: a stream's tokens and pieces; out: a table row, document, language, stream, 
 and the check of that table against the trial.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow as pa
 
+from jaxmlda.config import LANGUAGES
 from jaxmlda.corpus import Trial
 from jaxmlda.errors import UserError
-from jaxmlda.rows.layout import Pieces
-from jaxmlda.rows.tokens import Tokens
+from jaxmlda.rows.layout import Pieces, spread
+from jaxmlda.rows.tokens import FROM, LANGUAGE, STOP, TOKENS, Tokens
 
 SCHEMA = pa.schema(
     [
@@ -28,69 +31,96 @@ SCHEMA = pa.schema(
 )
 
 
-def part_of_tokens(tokens: Tokens) -> np.ndarray:
-    """For every token the part (a flat number) in which it ends; the end-of-document token is of the last part."""
-    stride = int(tokens.ends.max(initial=0)) + 1
-    text_of_part = np.repeat(np.arange(len(tokens.documents)), np.diff(tokens.part_bounds))
-    text_of_token = np.repeat(np.arange(len(tokens.documents)), tokens.lengths)
-    return np.searchsorted(text_of_part * stride + tokens.part_stop, text_of_token * stride + tokens.ends)
+class Entries(NamedTuple):
+    """Runs of tokens of one piece and one part: tokens [first, last) of a text, both its own numbers."""
+
+    piece: np.ndarray
+    text: np.ndarray
+    part: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
 
 
-def entries(tokens: Tokens, pieces: Pieces, parts: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Runs of tokens of one piece and one part: (piece, part, first token, last token + 1), flat token numbers."""
-    sizes = pieces.stop - pieces.start
-    which = np.repeat(np.arange(len(sizes)), sizes)
-    within = np.arange(len(which)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    flat = tokens.bounds[pieces.text[which]] + pieces.start[which] + within
-    part = parts[flat]
-    new = np.ones(len(flat), bool)
-    new[1:] = (which[1:] != which[:-1]) | (part[1:] != part[:-1])
-    begin = np.flatnonzero(new)
-    stop = np.append(begin[1:], len(flat))
-    return which[begin], part[begin], flat[begin], flat[stop - 1] + 1
+def entries(tokens: Tokens, pieces: Pieces) -> tuple[Entries, np.ndarray]:
+    """Entries in the order of their pieces, and the stored part of each."""
+    piece, within = spread(np.diff(tokens.part_bounds)[pieces.text])
+    text = pieces.text[piece]
+    part = tokens.part_bounds[text] + within
+    stored = tokens.parts.take(part)
+    before = np.where(within > 0, np.append(0, stored[:-1, TOKENS]), 0)
+    first = np.maximum(before, pieces.start[piece])
+    last = np.minimum(stored[:, TOKENS], pieces.stop[piece])
+    there = np.flatnonzero(first < last)
+    return Entries(*(array[there] for array in (piece, text, part, first, last))), stored[there]
+
+
+def characters(tokens: Tokens, found: Entries, stored: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The characters [begin, end) of the document's text that stand in each entry, -1 where it is none of that text."""
+    inner = found.part > tokens.part_bounds[found.text]
+    part_start = np.zeros(len(found.part), np.int64)
+    part_start[inner] = tokens.parts.take(found.part[inner] - 1)[:, STOP]
+    origin = tokens.bounds[found.text]
+    previous = np.zeros(len(found.part), np.int64)
+    previous[found.first > 0] = tokens.ends.take((origin + found.first - 1)[found.first > 0])
+    begin = np.clip(previous, part_start, stored[:, STOP])
+    end = np.clip(tokens.ends.take(origin + found.last - 1), part_start, stored[:, STOP])
+    # A part that the piece goes on after is there to its end, even where its last characters share the next token.
+    goes_on = found.piece[1:] == found.piece[:-1]
+    end[:-1][goes_on] = stored[:-1, STOP][goes_on]
+    place = stored[:, FROM] - part_start
+    known = stored[:, FROM] >= 0
+    return np.where(known, place + begin, -1), np.where(known, place + end, -1)
 
 
 def table(tokens: Tokens, pieces: Pieces, stream: str) -> pa.Table:
-    """The ledger of one stream in one epoch, rows counted within the stream; characters are the document's, or -1."""
-    piece, part, first, last = entries(tokens, pieces, part_of_tokens(tokens))
-    text = pieces.text[piece]
-    part_start = np.where(part > tokens.part_bounds[text], tokens.part_stop[np.maximum(part - 1, 0)], 0)
-    previous = np.where(first > tokens.bounds[text], tokens.ends[np.maximum(first - 1, 0)], 0)
-    begin = np.clip(previous, part_start, tokens.part_stop[part]) - part_start
-    end = np.clip(tokens.ends[last - 1], part_start, tokens.part_stop[part])
-    # A part that the piece goes on after is there to its end, even where its last characters share the next token.
-    end[:-1] = np.where(piece[1:] == piece[:-1], tokens.part_stop[part[:-1]], end[:-1])
-    end -= part_start
-    origin = tokens.part_from[part]
-    known = origin >= 0
+    """The ledger of some pieces of one stream; characters are the document's, or -1."""
+    found, stored = entries(tokens, pieces)
+    begin, end = characters(tokens, found, stored)
+    languages = pa.DictionaryArray.from_arrays(stored[:, LANGUAGE].astype(np.int32), list(LANGUAGES))
+    texts, which = np.unique(found.text, return_inverse=True)
+
+    def named(column: pa.ChunkedArray) -> pa.Array:
+        return column.take(pa.array(texts)).cast(pa.string()).combine_chunks().take(pa.array(which))
+
     columns = {
-        "row": pieces.row[piece],
-        "document": pa.array(tokens.documents).take(pa.array(text)),
-        "language": pa.array(tokens.part_language).take(pa.array(part)),
-        "stream": pa.array([stream] * len(piece), pa.string()),
-        "form": pa.array(tokens.forms).take(pa.array(text)),
-        "tokens": (last - first).astype(np.int32),
-        "from_token": (first - tokens.bounds[text]).astype(np.int32),
-        "to_token": (last - tokens.bounds[text]).astype(np.int32),
-        "from_char": np.where(known, origin + begin, -1).astype(np.int32),
-        "to_char": np.where(known, origin + end, -1).astype(np.int32),
+        "row": pieces.row[found.piece],
+        "document": named(tokens.documents),
+        "language": languages.cast(pa.string()),
+        "stream": pa.repeat(pa.scalar(stream, pa.string()), len(which)),
+        "form": named(tokens.forms),
+        "tokens": found.last - found.first,
+        "from_token": found.first,
+        "to_token": found.last,
+        "from_char": begin,
+        "to_char": end,
     }
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table({name: _column(values, SCHEMA.field(name).type) for name, values in columns.items()}, SCHEMA)
 
 
-def check(ledger: pa.Table, trial: Trial, transfer: dict[str, bool]) -> None:
-    """Stops at the first row that trains a document in a language, or by a stream, that its arm does not permit."""
+def _column(values: np.ndarray | pa.Array, kind: pa.DataType) -> pa.Array:
+    return pa.array(values.astype(kind.to_pandas_dtype())) if isinstance(values, np.ndarray) else values
+
+
+Breach = tuple[int, str, str, str]
+
+
+def breaches(ledger: pa.Table, trial: Trial, transfer: dict[str, bool]) -> list[Breach]:
+    """What the trial does not permit: (first row, document, language, stream)."""
     groups = ledger.group_by(["document", "language", "stream"]).aggregate([("row", "min")])
-    breaches = [
+    names = ("row_min", "document", "language", "stream")
+    return [
         (row, document, language, stream)
-        for document, language, stream, row in zip(
-            *(groups[name].to_pylist() for name in ("document", "language", "stream", "row_min")), strict=True
-        )
+        for row, document, language, stream in zip(*(groups[name].to_pylist() for name in names), strict=True)
         if not trial.permits(document, language, transfer[stream])
     ]
-    if breaches:
-        row, document, language, stream = min(breaches)
+
+
+def check(found: list[Breach], trial: Trial) -> None:
+    """Stops at the first row that trains a document in a language, or by a stream, that its arm does not permit."""
+    if found:
+        row, document, language, stream = min(found)
+        count = len({breach[1:] for breach in found})
         raise UserError(
-            f"the trial is broken by {len(breaches)} entries; first: document {document} (arm {trial.arm(document)}) "
+            f"the trial is broken by {count} entries; first: document {document} (arm {trial.arm(document)}) "
             f"stands in row {row} in {language} by stream {stream}; change the stream's arms or the trial"
         )

@@ -3,19 +3,22 @@
 In: tokens, segments and ledger in training order; out: `rows[r]`, batches by number, and what they were made from.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import tensorstore
 from etils import epath
 
 from jaxmlda.errors import UserError
-from jaxmlda.storage import read_json, read_table, write_json, write_table
+from jaxmlda.rows.ledger import SCHEMA
+from jaxmlda.storage import read_json, read_table, replacing, write_json, write_table
 
 ROWS_A_SHARD = 1024
+LEDGER = "ledger.parquet"
 ARRAYS = {"tokens": "int32", "segment_ids": "int32", "loss_mask": "uint8"}
 
 
@@ -27,6 +30,7 @@ class Source(NamedTuple):
     vocabulary: str
     recipe: str
     rows: str
+    others: str
 
 
 def _spec(path: epath.Path) -> dict[str, Any]:
@@ -59,23 +63,41 @@ def _create(path: epath.Path, dtype: str, shape: tuple[int, int]) -> tensorstore
 Blocks = Iterator[dict[str, np.ndarray]]
 
 
-def write(folder: epath.PathLike, blocks: Blocks, ledger: pa.Table, streams: np.ndarray, meta: dict[str, Any]) -> None:
-    """Writes blocks of at most one shard, the ledger, and last of all `meta.json`: without it the rows are torn."""
+def write(
+    folder: epath.PathLike, blocks: Blocks, ledger: Iterable[pa.Table], streams: np.ndarray, meta: dict[str, Any]
+) -> None:
+    """Writes the ledger, a row group a table, then blocks of at most one shard, and last of all `meta.json`.
+
+    Without `meta.json` the rows are torn.
+    """
     home = epath.Path(folder)
     home.mkdir(parents=True, exist_ok=True)
     (home / "meta.json").unlink(missing_ok=True)
+    _write_ledger(home / LEDGER, ledger)
     shape = (len(streams), meta["sequence_length"])
     stores = {name: _create(home / name, dtype, shape) for name, dtype in ARRAYS.items()}
-    done = 0
+    done, writes = 0, []
     for block in blocks:
-        count = len(block["tokens"])
-        writes = [store[done : done + count].write(block[name]) for name, store in stores.items()]
+        # While a block is compressed and written, the next one is made.
         for write_ in writes:
             write_.result()
+        count = len(block["tokens"])
+        writes = [store[done : done + count].write(block[name]) for name, store in stores.items()]
         done += count
-    write_table(home / "ledger.parquet", ledger)
+    for write_ in writes:
+        write_.result()
     write_table(home / "streams.parquet", pa.table({"stream": streams.astype(np.int32)}))
     write_json(home / "meta.json", meta)
+
+
+def _write_ledger(path: epath.Path, tables: Iterable[pa.Table]) -> None:
+    with (
+        replacing(path) as neighbour,
+        neighbour.open("wb") as stream,
+        pq.ParquetWriter(stream, SCHEMA, compression="zstd") as sink,
+    ):
+        for table in tables:
+            sink.write_table(table, row_group_size=max(table.num_rows, 1))
 
 
 class Row(NamedTuple):
@@ -112,9 +134,36 @@ class Rows:
     def __len__(self) -> int:
         return len(self._stream)
 
+    @functools.cached_property
+    def _groups(self) -> tuple[pq.FileMetaData, np.ndarray]:
+        """The footer of the ledger, and the first and last row of each of its row groups."""
+        with (self.folder / LEDGER).open("rb") as stream:
+            footer = pq.ParquetFile(stream).metadata
+        column = SCHEMA.get_field_index("row")
+        found = [footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups)]
+        return footer, np.array([(one.min, one.max) for one in found], np.int64).reshape(-1, 2)
+
     def ledger(self) -> pa.Table:
         """The whole row ledger, in the order of the rows."""
-        return read_table(self.folder / "ledger.parquet")
+        return read_table(self.folder / LEDGER)
+
+    def ledger_blocks(self) -> Iterator[pa.Table]:
+        """The row ledger, one row group after the other."""
+        footer, edges = self._groups
+        with (self.folder / LEDGER).open("rb") as stream:
+            file = pq.ParquetFile(stream, metadata=footer)
+            for number in range(len(edges)):
+                yield file.read_row_group(number)
+
+    def entries(self, start: int, stop: int) -> pa.Table:
+        """The ledger of rows [start, stop); no other row groups are read."""
+        footer, edges = self._groups
+        wanted = np.flatnonzero((edges[:, 0] < stop) & (edges[:, 1] >= start))
+        with (self.folder / LEDGER).open("rb") as stream:
+            table = pq.ParquetFile(stream, metadata=footer).read_row_groups(wanted.tolist())
+        row = table["row"].to_numpy()
+        first, last = np.searchsorted(row, [start, stop])
+        return table.slice(first, last - first)
 
     def batch(self, start: int, count: int) -> dict[str, np.ndarray]:
         """Rows [start, start + count): arrays [count, length], and the stream of each row."""
@@ -128,11 +177,17 @@ class Rows:
         stream[: max(stop - start, 0)] = self._stream[start:stop]
         return arrays | {"positions": positions_of(arrays["segment_ids"]), "stream": stream}
 
+    def host_batch(self, step: int, batch_size: int, host: int, hosts: int) -> dict[str, np.ndarray]:
+        """What one of several hosts reads of a step: rows [step·B + host·B/hosts, step·B + (host + 1)·B/hosts)."""
+        if batch_size % hosts:
+            raise UserError(f"training.batch_size is {batch_size}; it must be a multiple of the {hosts} hosts")
+        share = batch_size // hosts
+        return self.batch(step * batch_size + host * share, share)
+
     def __getitem__(self, number: int) -> Row:
         if not 0 <= number < len(self):
             raise IndexError(f"row {number} of {len(self)}")
         arrays = {name: array[0] for name, array in self.batch(number, 1).items()}
-        ledger = self.ledger()
-        pieces = ledger.filter(pc.equal(ledger["row"], number)).drop_columns(["row"]).to_pylist()
+        pieces = self.entries(number, number + 1).drop_columns(["row"]).to_pylist()
         arrays["stream"] = self.streams[arrays["stream"]]
         return Row(**arrays, pieces=pieces)

@@ -3,17 +3,28 @@
 In: a file, or a folder that holds one; out: ids, spans of characters, special ids, and a digest of the file.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import numpy as np
 import sentencepiece
 import tokenizers
 from etils import epath
 
 from jaxmlda.errors import UserError
+from jaxmlda.rows.surfaces import Surfaces
 from jaxmlda.storage import digest, file_digest, read_json, replacing
 
 Spans = list[tuple[int, int]]
+
+
+class Encoded(NamedTuple):
+    """Many texts, flat: ids, for each the character at which it ends, and the number of tokens of each text."""
+
+    ids: np.ndarray
+    ends: np.ndarray
+    counts: np.ndarray
 
 
 class Vocabulary(Protocol):
@@ -34,6 +45,9 @@ class Vocabulary(Protocol):
     def encode_with_offsets(self, text: str) -> tuple[list[int], Spans]:
         """Ids, and for each the characters (from, to) that it stands for."""
 
+    def encode_many(self, texts: list[str]) -> Encoded:
+        """Ids of many texts with the characters at which they end, as arrays; on one thread."""
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids."""
 
@@ -46,10 +60,12 @@ class SentencePiece:
 
     def __init__(self, path: epath.PathLike) -> None:
         self.digest = file_digest(path)
+        model = epath.Path(path).read_bytes()
         try:
-            self._model = sentencepiece.SentencePieceProcessor(model_proto=epath.Path(path).read_bytes())
+            self._model = sentencepiece.SentencePieceProcessor(model_proto=model)
         except RuntimeError as error:
             raise UserError(f"{path}: not a SentencePiece model ({error})") from error
+        self._surfaces = Surfaces.of(model)
         self.size = self._model.vocab_size()
         self.eos_id = _needed(_real(self._model.eos_id()), str(path))
         # Without a BOS the end of the text before is what a text begins after.
@@ -67,6 +83,14 @@ class SentencePiece:
     def encode_with_offsets(self, text: str) -> tuple[list[int], Spans]:
         found = self._model.encode(text, return_type="offset_mapping")
         return found["ids"], found["offsets"]
+
+    def encode_many(self, texts: list[str]) -> Encoded:
+        if self._surfaces is None:
+            return _joined([self.encode_with_offsets(text) for text in texts])
+        found = self._model.encode(texts, return_type="numpy", num_threads=1)
+        counts = np.array([len(ids) for ids in found], np.int64)
+        ids = np.concatenate([*found, np.zeros(0, np.int32)])
+        return Encoded(ids, self._surfaces.ends(ids, counts), counts)
 
     def decode(self, ids: Sequence[int]) -> str:
         return self._model.decode([int(number) for number in ids])
@@ -119,11 +143,23 @@ class HuggingFace:
         one = self._model.encode(text, add_special_tokens=False)
         return one.ids, one.offsets
 
+    def encode_many(self, texts: list[str]) -> Encoded:
+        found = self._model.encode_batch(texts, add_special_tokens=False)
+        return _joined([(one.ids, one.offsets) for one in found])
+
     def decode(self, ids: Sequence[int]) -> str:
         return self._model.decode([int(number) for number in ids], skip_special_tokens=False)
 
     def piece(self, number: int) -> str:
         return self._model.id_to_token(number)
+
+
+def _joined(found: list[tuple[list[int], Spans]]) -> Encoded:
+    """Texts that were encoded one by one."""
+    counts = np.array([len(ids) for ids, _ in found], np.int64)
+    ids = np.fromiter(itertools.chain.from_iterable(ids for ids, _ in found), np.int32, counts.sum())
+    ends = np.fromiter((stop for _, spans in found for _, stop in spans), np.int32, counts.sum())
+    return Encoded(ids, ends, counts)
 
 
 def _real(number: int) -> int | None:

@@ -6,139 +6,50 @@ and kept until the rows stand, so an interrupted call goes on where it was.
 
 import itertools
 import logging
-import multiprocessing
-import signal
+import sys
+import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import Any, NamedTuple
+from typing import Any
 
 from etils import epath
 
-from jaxmlda.config import Recipe, Run, Stream, find, load
-from jaxmlda.corpus import Corpus, Document, Trial
-from jaxmlda.errors import UserError
+from jaxmlda.config import Recipe, Run, find, load
+from jaxmlda.corpus import Corpus, premium
 from jaxmlda.progress import bar
 from jaxmlda.rows import build, tokens
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.rows.store import Source
 from jaxmlda.storage import digest, lock, read_json
-from jaxmlda.streams import KINDS, texts_of
-from jaxmlda.verbs.command import cores, print_config, read_run, run_file_parser
+from jaxmlda.streams import KINDS
+from jaxmlda.verbs.ask import as_json, as_table, ask
+from jaxmlda.verbs.command import print_config, read_run, run_file_parser
+from jaxmlda.verbs.draw import Drawn, check_streams, drawn_of, trial_of_all, written_trials
 from jaxmlda.verbs.sources import check_source, source_of
+from jaxmlda.verbs.tokenise import Job, tokenise_all
 
 PURPOSE = "Turn a recipe into rows of tokens with a ledger of every document in them."
-DOCUMENTS_A_SHARD = 5_000
-SAMPLE = Document("sample", en="A sample.", ja="見本。")
+DOCUMENTS_A_SHARD, MOST_SHARDS = 10_000, 256
 log = logging.getLogger("jaxmlda.prepare")
 
 
-class Job(NamedTuple):
-    """One shard of one stream, all in plain values so that it can cross to another process."""
-
-    recipe: str
-    stream: str
-    corpus: str
-    trial: str | None
-    vocabulary: str
-    index: int
-    number: int
-    target: str
-
-
-def streams_of(recipe: Recipe) -> list[Stream]:
-    """All streams of a recipe, in order."""
-    return list(itertools.chain.from_iterable(phase.streams for phase in recipe.phases))
-
-
-def check_streams(recipe: Recipe, named: str) -> None:
-    """Kinds, their options and native languages, before any text is made.
-
-    A document's group is what its arm permits of the native languages, so native text in another language may come
-    from documents outside the trial only.
-    """
-    for stream in streams_of(recipe):
-        try:
-            list(texts_of(SAMPLE, stream.kind, tuple(stream.languages), stream.options))
-        except UserError as error:
-            raise UserError(f"{named}: stream {stream.name}: {error}") from error
-        foreign = sorted(set(stream.languages) - set(recipe.native_languages))
-        if foreign and not KINDS[stream.kind].transfer and set(stream.arms) != {"outside"}:
-            raise UserError(
-                f"{named}: stream {stream.name}: {', '.join(foreign)} is none of the recipe's native_languages "
-                f"({', '.join(recipe.native_languages)}); name it there, or draw from the arm outside only"
-            )
-
-
-def tokenise(job: Job) -> int:
-    """Runs one SeqIO Task over its shard and stores the tokens; gives their number."""
-    import seqio
-    import tensorflow as tf
-
-    import seqio_tasks
-
-    tf.config.set_visible_devices([], "GPU")
-    recipe = load(Recipe, job.recipe)
-    seqio_tasks.register(recipe, Corpus(job.corpus), Trial.read(job.trial), vocabularies.load(job.vocabulary))
-    task = seqio.get_mixture_or_task(seqio_tasks.task_name(recipe.name, job.stream))
-    shard = seqio.ShardInfo(job.index, job.number)
-    dataset = task.get_dataset(sequence_length=None, split="train", shuffle=False, shard_info=shard, use_cached=False)
-    texts = (
-        tokens.TokenText(
-            example["document"].decode(),
-            example["form"].decode(),
-            example["targets"],
-            example["ends"],
-            example["part_stop"],
-            [language.decode() for language in example["part_language"]],
-            example["part_from"],
-        )
-        for example in dataset.as_numpy_iterator()
-    )
-    return tokens.write(job.target, texts)
-
-
-def jobs_of(run: Run, recipe: Recipe, shards: int, work: epath.Path) -> list[Job]:
+def jobs_of(run: Run, recipe: Recipe, drawn: dict[str | None, Drawn], work: epath.Path) -> list[Job]:
     """Every shard of every stream."""
     path = str(find(run.recipe, "recipes"))
-    return [
-        Job(
-            path,
-            stream.name,
-            run.corpus,
-            run.trial,
-            run.vocabulary,
-            index,
-            shards,
-            str(work / f"{stream.name}-{index:04d}.parquet"),
-        )
-        for stream in streams_of(recipe)
-        for index in range(shards)
-    ]
+    trials = written_trials(drawn, run, work)
+    places = tuple((name, str(one.corpus.folder), trials[name]) for name, one in drawn.items())
+    jobs = []
+    for stream in recipe.streams:
+        shards = min(-(-len(drawn[stream.corpus].corpus) // DOCUMENTS_A_SHARD), MOST_SHARDS)
+        for index in range(shards):
+            target = str(work / f"{stream.name}-{index:04d}.parquet")
+            jobs.append(Job(path, stream.name, places, run.vocabulary, index, shards, target))
+    return jobs
 
 
-def _leave_signals_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def tokenise_all(jobs: list[Job]) -> None:
-    """Runs the jobs whose result is not there yet, one process a core."""
-    left = [job for job in jobs if not epath.Path(job.target).exists()]
-    if not left:
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with (
-        ProcessPoolExecutor(
-            min(cores(), len(left)), mp_context=spawn, initializer=_leave_signals_to_the_parent
-        ) as pool,
-        bar(label="tokens", unit="token") as progress,
-    ):
-        try:
-            for done in as_completed([pool.submit(tokenise, job) for job in left]):
-                progress.update(done.result())
-        except KeyboardInterrupt:
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
+def scratch_of(rows: epath.Path, source: Source) -> epath.Path:
+    """The local folder of tokenised shards, in the rows' own where that is local; memory maps need one."""
+    home = rows if "://" not in str(rows) else epath.Path(tempfile.gettempdir())
+    return home / f"tokens-{digest(source._asdict())}"
 
 
 def check_existing(rows: epath.Path, source: Source) -> bool:
@@ -153,29 +64,38 @@ def prepare(run: Run) -> dict[str, Any]:
     """Makes the rows of a run unless they are there; gives their meta data."""
     recipe = load(Recipe, find(run.recipe, "recipes"))
     check_streams(recipe, run.recipe)
-    corpus, trial, vocabulary = Corpus(run.corpus), Trial.read(run.trial), vocabularies.load(run.vocabulary)
+    vocabulary = vocabularies.load(run.vocabulary)
     rows = epath.Path(run.output) / "rows"
     source = source_of(run)
     if check_existing(rows, source):
         return read_json(rows / "meta.json")
-    work = rows / f"tokens-{digest(source._asdict())}"
+    drawn = drawn_of(recipe, run)
+    work = scratch_of(rows, source)
     work.mkdir(parents=True, exist_ok=True)
-    shards = -(-len(corpus) // DOCUMENTS_A_SHARD)
-    jobs = jobs_of(run, recipe, shards, work)
+    jobs = jobs_of(run, recipe, drawn, work)
     tokenise_all(jobs)
     streams = {
-        stream.name: tokens.read([job.target for job in jobs if job.stream == stream.name])
-        for stream in streams_of(recipe)
+        stream.name: tokens.read([job.target for job in jobs if job.stream == stream.name]) for stream in recipe.streams
     }
-    transfer = {stream.name: KINDS[stream.kind].transfer for stream in streams_of(recipe)}
+    transfer = {stream.name: KINDS[stream.kind].transfer for stream in recipe.streams}
     meta = {
         "recipe": recipe.name,
         "native_languages": recipe.native_languages,
+        "allow_leak": recipe.allow_leak,
         "vocabulary_size": vocabulary.size,
         "source": source._asdict(),
     }
+    special = {"pad": vocabulary.pad_id, "bos": vocabulary.bos_id}
     meta = build.build(
-        rows, recipe, run.rows, streams, pad=vocabulary.pad_id, trial=trial, transfer=transfer, meta=meta
+        rows,
+        recipe,
+        run.rows,
+        streams,
+        **special,
+        trial=trial_of_all(drawn),
+        transfer=transfer,
+        meta=meta,
+        scratch=work,
     )
     work.rmtree()
     return meta
@@ -194,6 +114,9 @@ def train_vocabulary(run: Run, size: int) -> None:
             yield from itertools.chain.from_iterable((question, answer) for _, question, answer in document.qa)
 
     vocabularies.train(texts(), size, run.vocabulary)
+    if corpus.card["pairs"]:
+        made = vocabularies.load(run.vocabulary)
+        premium.record(corpus, made.digest, made.encode_batch)
 
 
 def run(words: list[str]) -> int:
@@ -205,9 +128,17 @@ def run(words: list[str]) -> int:
         metavar="PIECES",
         help="first train the vocabulary on the corpus, if it is missing",
     )
+    made.add_argument(
+        "--query", metavar="WHAT", help="print ledger entries of finished rows: document=ID, step=N, question=FILE:ID"
+    )
+    made.add_argument("--json", action="store_true", help="print them as JSON, one object a line")
     arguments, settings = read_run(made, words)
     if arguments.print_config:
         return print_config(settings)
+    if arguments.query:
+        entries = ask(settings, arguments.query)
+        sys.stdout.write(as_json(entries) if arguments.json else as_table(entries))
+        return 0
     with lock(settings.output):
         if arguments.train_vocabulary:
             train_vocabulary(settings, arguments.train_vocabulary)
