@@ -188,6 +188,11 @@ def test_flags_about_effects_follow_what_was_planted(tmp_path):
     assert any(flag.rule == "early gain" and "group none" in flag.where for flag in flags)
 
 
+def test_a_recipe_that_was_allowed_to_leak_is_flagged(folder):
+    assert "leaking recipe" in rules(flags_of(folder, leaks=True)[1])
+    assert "leaking recipe" not in rules(flags_of(folder)[1])
+
+
 def test_normalisations_that_disagree_are_flagged(folder):
     for step in PLAN.steps:
         change(

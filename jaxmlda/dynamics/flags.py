@@ -94,6 +94,13 @@ def too_few(study: Study, results: Results) -> Found:
             )
 
 
+@flag("leaking recipe", "Documents were trained on in a language that their arm does not permit.")
+def leaking(study: Study, results: Results) -> Found:
+    """A recipe that says `allow_leak`: groups are no longer what was trained, control alone still is."""
+    if study.leaks:
+        yield "the run", "the recipe says allow_leak: what looks like transfer may be training in that language"
+
+
 @flag("no control", "A curve without its control curve cannot tell facts from style.")
 def no_control(study: Study, results: Results) -> Found:
     """A cell without documents of group none; a cell without step 0."""

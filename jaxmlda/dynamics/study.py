@@ -35,7 +35,7 @@ class Cell:
 @dataclass(frozen=True)
 class Study:
     """One run's scores with groups; `baselines` is by set: chance, longest, shortest, options_model,
-    options_classifier.
+    options_classifier. `leaks`: the recipe was allowed to train documents against their arm.
     """
 
     run: str
@@ -49,6 +49,7 @@ class Study:
     draws: int = DRAWS
     seed: int = 0
     fewest: int = FEWEST_DOCUMENTS
+    leaks: bool = False
 
     def cells(self) -> list[Cell]:
         """The cells in a fixed order: language, then form."""
@@ -80,6 +81,7 @@ def study(
     baselines: Mapping[str, Mapping[str, float]] | None = None,
     draws: int = DRAWS,
     seed: int = 0,
+    leaks: bool = False,
 ) -> Study:
     """Joins scores and trial. A question's cluster is the trial's, else the table's, else its document, else
     itself.
@@ -102,4 +104,5 @@ def study(
         baselines or {},
         draws,
         seed,
+        leaks=leaks,
     )

@@ -62,6 +62,7 @@ def analyse(data: RunData, draws: int, seed: int) -> Analysed:
         baselines=data.baselines,
         draws=draws,
         seed=seed,
+        leaks=data.info.get("allow_leak", False),
     )
     results, flags = dynamics.analyse(study)
     return Analysed(data, study, results, flags, summarise(study, results["effects"]))
