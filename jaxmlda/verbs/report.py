@@ -5,15 +5,16 @@ import logging
 import sys
 from typing import Any
 
+import numpy as np
 import yaml
 from etils import epath
 
 from jaxmlda import dynamics, questions
 from jaxmlda.corpus import Trial
-from jaxmlda.dynamics.exposure import Place, exposures
 from jaxmlda.errors import UserError
 from jaxmlda.questions import Question, baselines
 from jaxmlda.report import RunData, build
+from jaxmlda.rows import query
 from jaxmlda.storage import read_json, read_lines, read_table
 from jaxmlda.verbs.command import parser
 from jaxmlda.verbs.sets import read_sets
@@ -49,16 +50,19 @@ def plain(question: Question) -> dict[str, Any]:
     }
 
 
-def seen(ledger: Any, sets: Sets) -> dict[tuple[str, str], int]:
-    """How often the sentence of each question was trained on; questions without a known sentence are left out."""
+def seen(steps: epath.Path, sets: Sets) -> dict[tuple[str, str], int]:
+    """How often the whole sentence of each question was trained on; questions without a known one are left out."""
     places = {
-        (question.set, question.id): Place(question.document, question.written_in, *question.metadata["sentence_span"])
-        for asked in sets.values()
-        for question in asked
-        if question.metadata.get("sentence_span")
+        (one.set, one.id): query.Place(one.document, one.written_in, *one.metadata["sentence_span"])
+        for questions_of in sets.values()
+        for one in questions_of
+        if one.metadata.get("sentence_span")
     }
-    found = exposures(ledger, set(places.values()))
-    return {key: len(found[place]) for key, place in places.items()}
+    asked = sorted(set(places.values()))
+    found = query.exposures(query.blocks(steps), asked)
+    counts = np.bincount(found.filter(found["whole"])["place"].to_numpy(), minlength=len(asked))
+    times = dict(zip(asked, counts.tolist(), strict=True))
+    return {key: times[place] for key, place in places.items()}
 
 
 def guessers(sets: Sets) -> dict[str, dict[str, float]]:
@@ -103,7 +107,7 @@ def read_run(folder: str) -> RunData:
         trial=read_table(config["trial"]) if config["trial"] else None,
         questions=[plain(question) for asked in sets.values() for question in asked],
         metrics=[values for _, values in read_lines(metrics)] if metrics.exists() else [],
-        exposures=seen(read_table(home / "steps.parquet"), sets),
+        exposures=seen(home / "steps.parquet", sets),
         baselines=guessers(sets),
     )
 
