@@ -14,8 +14,16 @@ import numpy as np
 import optax
 from model_case import sharp, small_decoder
 
-from jaxmlda.model import huggingface
-from jaxmlda.parallel import batch_sharding, compile_for, local_batch, make_mesh, param_shardings
+from jaxmlda.model import Decoder, huggingface
+from jaxmlda.parallel import (
+    batch_sharding,
+    compile_for,
+    local_batch,
+    make_mesh,
+    param_shardings,
+    placing,
+    sharded_kernel,
+)
 from jaxmlda.training.checkpoints import Checkpoints, params_digest, read_params
 from jaxmlda.training.step import LossSettings, State, make_step
 
@@ -32,6 +40,11 @@ SETTINGS = LossSettings((1.0, 0.5), 1e-3, 16, 2, "stop")
 def decoder():
     """Every cut dimension can be divided by eight."""
     return small_decoder(vocab_size=40, head_size=8, heads=8, kv_heads=4)
+
+
+def placed_decoder(mesh, attention="plain"):
+    """The same decoder, its activations and its kernel on the devices of a mesh."""
+    return Decoder(decoder().config, attention=sharded_kernel(mesh, attention), place=placing(mesh))
 
 
 def batch():
@@ -63,7 +76,7 @@ def placed(mesh):
 
 def outcomes(mesh, params):
     """Logits, and metrics and gradient of one step, on one mesh."""
-    model, rule = decoder(), optax.trace(decay=0.0)
+    model, rule = placed_decoder(mesh), optax.trace(decay=0.0)
     step = make_step(model, rule, SETTINGS)
     given = local_batch(mesh, batch(), batch_sharding(mesh))
 
@@ -75,6 +88,15 @@ def outcomes(mesh, params):
         return {"logits": model.logits(params, hidden), "gradients": after.optimizer.trace, "metrics": metrics}
 
     return jax.tree.map(np.asarray, work(params, given))
+
+
+def splash_apart(params):
+    """How far the kernel of TPUs, interpreted, each device its rows and heads, lies from `plain` on one device."""
+    mesh = make_mesh({"fsdp": 2, "tensor": 4})
+    rows = [batch()[name] for name in ("tokens", "positions", "segment_ids")]
+    cut = jax.jit(placed_decoder(mesh, "splash").hidden)(params, *rows)
+    counts = rows[2] > 0
+    return apart(np.asarray(cut)[counts], np.asarray(jax.jit(decoder().hidden)(params, *rows))[counts])
 
 
 def told_of(mesh, home, expected):
@@ -102,6 +124,7 @@ def main():
     expected = outcomes(alone, params)
     meshes = {name: told_of(make_mesh(sizes), home, expected) for name, sizes in MESHES.items()}
     told = {"devices": jax.device_count(), "digest": params_digest(params), "meshes": meshes}
+    told["splash"] = splash_apart(jax.tree.map(np.asarray, params))
     Path(sys.argv[1]).write_text(json.dumps(told))
 
 

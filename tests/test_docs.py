@@ -98,7 +98,7 @@ def test_the_run_file_page_has_every_setting_with_its_default_and_meaning():
 def test_the_run_file_page_has_every_number_of_a_model_with_its_default():
     told = {cells[0].strip("`"): cells[1].strip("`") for cells in rows("run-file.md")}
     for name, field in ModelConfig.model_fields.items():
-        default = "(needed)" if field.is_required() else yaml.safe_dump(field.default).removesuffix("\n...\n")
+        default = "(needed)" if field.is_required() else yaml.safe_dump(field.default).removesuffix("\n...\n").strip()
         assert told[name] == default
 
 

@@ -3,17 +3,27 @@
 import jax
 import numpy as np
 import pytest
-from model_case import config, small_decoder
+from model_case import FAMILIES, config, small_decoder
 from pydantic import ValidationError
 
 from jaxmlda.config import configs_dir, load
 from jaxmlda.model import Decoder, ModelConfig
 
 VARIANTS = [{}, {"tied_embeddings": True}, {"kv_heads": 4, "layers": 5}, {"head_size": 10, "kv_heads": 1}]
+# As their model cards count them.
+PUBLISHED = {
+    "smollm2-135m": 134_515_008,
+    "llama-3.2-1b": 1_235_814_400,
+    "llama-3.1-8b": 8_030_261_248,
+    "qwen2.5-1.5b": 1_543_714_304,
+    "qwen3-8b": 8_190_735_360,
+    "llm-jp-3-1.8b": 407_896_064 + 1_459_718_144,
+    "llm-jp-3-13b": 1_019_740_160 + 12_688_184_320,
+}
 SHIPPED = sorted((configs_dir() / "models").glob("*.yaml"))
 
 
-@pytest.mark.parametrize("changes", VARIANTS)
+@pytest.mark.parametrize("changes", VARIANTS + list(FAMILIES.values()))
 def test_parameters_are_as_many_as_the_arrays_hold(changes):
     decoder = small_decoder(**changes)
     assert decoder.config.parameters() == sum(leaf.size for leaf in jax.tree.leaves(decoder.abstract()))
@@ -23,6 +33,11 @@ def test_parameters_are_as_many_as_the_arrays_hold(changes):
 def test_parameters_of_shipped_models_are_as_many_as_their_arrays_hold(path):
     model = load(ModelConfig, path)
     assert model.parameters() == sum(leaf.size for leaf in jax.tree.leaves(Decoder(model).abstract()))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_shipped_models_have_the_parameters_that_their_cards_say(name):
+    assert load(ModelConfig, configs_dir() / "models" / f"{name}.yaml").parameters() == PUBLISHED[name]
 
 
 def products(jaxpr, times=1):
@@ -53,6 +68,29 @@ def test_flops_a_token_are_counted_from_the_matrix_products(changes):
     expected = 3 * (dense + attention / 2) / (batch * length)
     norms = 6 * decoder.config.hidden_size * (2 * decoder.config.layers + 1)
     assert decoder.config.flops_per_token(length) - norms == expected
+
+
+@pytest.mark.parametrize("length", [8, 40])
+def test_a_window_saves_what_lies_beyond_it(length):
+    model = config(window=10, full_layers=[2], layers=3)
+    steps = (np.arange(1000 * length) + 0.5) / 1000
+    saved = steps.mean() - np.minimum(steps, 10).mean()
+    spent = config(layers=3).flops_per_token(length) - model.flops_per_token(length)
+    assert spent == pytest.approx(2 * 12 * model.heads * model.head_size * saved, rel=1e-6)
+
+
+def test_every_layer_has_its_window():
+    assert config(window=9, full_layers=[1, 2], layers=4).windows() == [9, None, None, 9]
+    assert config().windows() == [None, None]
+
+
+def test_windows_that_cannot_be_are_refused():
+    with pytest.raises(ValidationError, match="full_layers and local_rope_theta need a window"):
+        config(full_layers=[0])
+    with pytest.raises(ValidationError, match="full_layers and local_rope_theta need a window"):
+        config(local_rope_theta=10.0)
+    with pytest.raises(ValidationError, match=r"full_layers \[0, 2\] must rise and be below layers \(2\)"):
+        config(window=4, full_layers=[0, 2])
 
 
 def test_shapes_that_cannot_be_are_refused():

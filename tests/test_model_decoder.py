@@ -1,12 +1,26 @@
 """The decoder against plain numpy loops, and what it must not let through: other documents, other branches."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_case import close, config, fresh, logits, sharp, slow_logits, small_decoder
+from model_case import (
+    FAMILIES,
+    attend,
+    close,
+    config,
+    fresh,
+    logits,
+    norm,
+    sharp,
+    slow_logits,
+    small_decoder,
+    through,
+)
 
 from jaxmlda.errors import UserError
 from jaxmlda.model import Decoder
@@ -23,7 +37,7 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.mark.parametrize("changes", (VARIANTS | FAMILIES).values(), ids=(VARIANTS | FAMILIES).keys())
 def test_logits_are_those_of_plain_numpy_loops(changes):
     decoder = small_decoder(**changes)
     params = sharp(decoder)
@@ -31,8 +45,9 @@ def test_logits_are_those_of_plain_numpy_loops(changes):
     close(logits(decoder, params, *row), slow_logits(decoder.config, params, *row))
 
 
-def test_packed_and_branched_rows_are_those_of_plain_numpy_loops():
-    decoder = small_decoder()
+@pytest.mark.parametrize("name", ["grouped", "norms around, caps, windows", "windows everywhere"])
+def test_packed_and_branched_rows_are_those_of_plain_numpy_loops(name):
+    decoder = small_decoder(**(VARIANTS | FAMILIES)[name])
     params = sharp(decoder)
     positions = np.array([0, 1, 2, 3, 4, 3, 4, 0, 1, 2, 2, 0, 0])
     segments = np.array([1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 0, 0])
@@ -120,24 +135,63 @@ def test_abstract_parameters_are_those_of_init():
     assert {leaf.dtype for leaf in jax.tree.leaves(decoder.abstract("bfloat16"))} == {jnp.dtype("bfloat16")}
 
 
-@pytest.mark.parametrize("remat", ["full", "dots"])
-def test_computing_again_in_the_backward_pass_changes_no_gradient(remat):
-    params = sharp(small_decoder())
+@functools.cache
+def gradient(remat):
+    """Of a mean square of logits."""
+    decoder = Decoder(config(), remat=remat)
     row = [np.asarray(x)[None] for x in (TOKENS, np.arange(13), np.ones(13, int))]
-
-    def gradient(decoder):
-        return jax.jit(jax.grad(lambda p: jnp.square(decoder.logits(p, decoder.hidden(p, *row))).mean()))(params)
-
-    kept, again = gradient(small_decoder()), gradient(Decoder(config(), remat=remat))
-    jax.tree.map(lambda a, b: close(a, np.asarray(b), 1e-5), again, kept)
+    loss = jax.jit(jax.grad(lambda p: jnp.square(decoder.logits(p, decoder.hidden(p, *row))).mean()))
+    return loss(sharp(small_decoder()))
 
 
-def test_half_precision_stays_near_single_and_logits_are_float32():
-    params = sharp(small_decoder(), spread=0.1)
-    row = TOKENS, np.arange(13), np.ones(13, int)
-    half = logits(Decoder(config(), compute="bfloat16"), params, *row)
-    assert half.dtype == np.float32
-    close(half, logits(small_decoder(), params, *row), 0.1)
+@pytest.mark.parametrize("remat", ["full", "dots", "qkv"])
+def test_computing_again_in_the_backward_pass_changes_no_gradient(remat):
+    jax.tree.map(lambda a, b: close(a, np.asarray(b), 1e-5), gradient(remat), gradient("none"))
+
+
+def test_states_are_those_of_the_layers_one_by_one():
+    decoder = small_decoder()
+    params, row = sharp(decoder), [np.asarray(x)[None] for x in (TOKENS, np.arange(13), np.ones(13, int))]
+    found = decoder.states(params, *row, keep=("hidden", "gate"))
+    assert found["hidden"].shape == (3, 1, 13, 16)
+    assert found["gate"].shape == (2, 1, 13, 24)
+    np.testing.assert_array_equal(found["hidden"][0, 0], params["embedding"][TOKENS])
+    close(found["final"], np.asarray(decoder.hidden(params, *row)))
+    c, plain = decoder.config, jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params)
+    x = np.asarray(found["hidden"][0, 0], np.float64)
+    for number in range(2):
+        layer = jax.tree.map(lambda leaf, number=number: leaf[number], plain["layers"])
+        x = through(layer, x, (np.arange(13), np.ones(13), None), c, None)
+        close(found["hidden"][number + 1, 0], x)
+    # What comes out of the last layer is x + down(gate · up n), n the normed state in the middle of it.
+    middle = halfway(found, layer, c)
+    normed = np.stack([norm(m, layer["mlp_norm"]["scale"], c) for m in middle])
+    rebuilt = middle + (np.asarray(found["gate"][1, 0]) * (normed @ layer["mlp"]["up"])) @ layer["mlp"]["down"]
+    close(rebuilt, x)
+
+
+def halfway(found, layer, c):
+    """The states of the last layer after its attention."""
+    x = np.asarray(found["hidden"][1, 0], np.float64)
+    normal = np.stack([norm(row, layer["attention_norm"]["scale"], c) for row in x])
+    return x + attend(layer["attention"], normal, (np.arange(13), np.ones(13), None), c, None)
+
+
+def test_activations_are_placed_by_their_names():
+    seen = set()
+    decoder = Decoder(config(), place=lambda x, name: seen.add((name, x.shape)) or x)
+    row = [np.asarray(x)[None] for x in (TOKENS, np.arange(13), np.ones(13, int))]
+    decoder.logits(sharp(small_decoder()), decoder.hidden(sharp(small_decoder()), *row))
+    shapes = {"hidden": {(1, 13, 16)}, "heads": {(1, 13, 4, 6), (1, 13, 2, 6)}, "mlp": {(1, 13, 24)}}
+    assert seen == {(name, shape) for name in shapes for shape in shapes[name]} | {("logits", (1, 13, 37))}
+
+
+def test_what_cannot_be_kept_or_recomputed_is_refused_by_name():
+    with pytest.raises(UserError, match=r"training\.remat: 'most' is no policy; known are dots, full, none, qkv"):
+        Decoder(config(), remat="most")
+    row = [np.asarray(x)[None] for x in (TOKENS, np.arange(13), np.ones(13, int))]
+    with pytest.raises(ValueError, match="keep: heads; known are hidden, gate"):
+        small_decoder().states(sharp(small_decoder()), *row, keep=("heads",))
 
 
 def test_an_unknown_attention_kernel_is_refused_with_the_names_there_are():

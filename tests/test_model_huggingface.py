@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import tokenizers
 from jax.sharding import SingleDeviceSharding
-from model_case import config, logits, sharp, small_decoder
+from model_case import FAMILIES, config, logits, sharp, small_decoder
 from safetensors.numpy import load_file, save_file
 
 from jaxmlda.errors import UserError
@@ -57,14 +58,60 @@ def told(folder, **changes):
     (folder / "config.json").write_text(json.dumps(kept))
 
 
+LLAMA = [
+    {},
+    {"tied_embeddings": True},
+    {"kv_heads": 4, "rope_theta": 5e5},
+    {"rope_scaling": {"kind": "llama3", "factor": 8.0, "original_positions": 32}},
+    {"rope_scaling": {"kind": "yarn", "factor": 4.0, "original_positions": 16, "truncate": False}},
+]
+# As the families have them, with all that each has whatever its numbers are.
+OTHERS = {
+    "MistralForCausalLM": {"window": 4},
+    "Qwen2ForCausalLM": {"qkv_bias": True, "window": 3, "full_layers": [0]},
+    "Qwen3ForCausalLM": {"qk_norm": "head", "head_size": 8},
+    "Olmo2ForCausalLM": {"norms": "after", "qk_norm": "width"},
+    "Gemma2ForCausalLM": FAMILIES["norms around, caps, windows"],
+    "Gemma3ForCausalLM": FAMILIES["norms around, caps, windows"]
+    | FAMILIES["a base for windows"]
+    | {"attention_soft_cap": None, "query_scalar": None},
+}
+EVERY = [("LlamaForCausalLM", changes) for changes in LLAMA] + list(OTHERS.items())
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("changes", [{}, {"tied_embeddings": True}, {"kv_heads": 4, "rope_theta": 5e5}])
-def test_what_is_written_is_read_bit_for_bit(tmp_path, changes, dtype):
+@pytest.mark.parametrize(("architecture", "changes"), EVERY)
+def test_what_is_written_is_read_bit_for_bit(tmp_path, architecture, changes, dtype):
     decoder = small_decoder(**changes)
     params = jax.tree.map(lambda leaf: leaf.astype(dtype), sharp(decoder))
     huggingface.write(tmp_path, decoder.config, params, SPECIAL)
-    assert huggingface.read_config(tmp_path) == decoder.config
+    assert json.loads((tmp_path / "config.json").read_text())["architectures"] == [architecture]
+    found = huggingface.read_config(tmp_path)
+    assert found.model_copy(update={"query_scalar": decoder.config.query_scalar}) == decoder.config
+    assert (found.query_scalar or found.head_size) == (decoder.config.query_scalar or decoder.config.head_size)
+    assert huggingface.stored_dtype(tmp_path) == dtype
     same_bits(huggingface.read_params(tmp_path, decoder.config, like(decoder, dtype)), params)
+
+
+def test_large_models_are_written_in_several_files_with_an_index(tmp_path):
+    huggingface.write(tmp_path, config(), sharp(small_decoder()), SPECIAL, file_bytes=4000)
+    index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+    names = sorted(path.name for path in tmp_path.glob("*.safetensors"))
+    assert names == [f"model-{number:05}-of-{len(names):05}.safetensors" for number in range(1, len(names) + 1)]
+    assert sorted(set(index["weight_map"].values())) == names
+    assert index["metadata"]["total_size"] == 4 * config().parameters()
+    for name in names:
+        tensors = load_file(tmp_path / name)
+        assert set(tensors) == {tensor for tensor, file in index["weight_map"].items() if file == name}
+        assert len(tensors) == 1 or sum(tensor.nbytes for tensor in tensors.values()) <= 4000
+    same_bits(huggingface.read_params(tmp_path, config(), like(small_decoder())), sharp(small_decoder()))
+
+
+def test_numbers_that_no_class_of_transformers_has_are_not_written(tmp_path):
+    decoder = small_decoder(qkv_bias=True, logit_soft_cap=3.0)
+    with pytest.raises(UserError, match=r"no class of transformers .*'qkv_bias': True.*'logit_soft_cap': 3\.0.*Qwen2"):
+        huggingface.write(tmp_path / "new", decoder.config, sharp(decoder), SPECIAL)
+    assert not (tmp_path / "new").exists()
 
 
 def test_tensors_have_the_names_and_the_turn_of_llama_checkpoints(folder):
@@ -104,6 +151,16 @@ def split(folder, files=3):
 def test_several_files_with_an_index_are_one_model(folder):
     split(folder)
     same_bits(huggingface.read_params(folder, config(), like(small_decoder())), sharp(small_decoder()))
+
+
+def test_a_tensor_that_the_index_puts_elsewhere_is_named(folder):
+    split(folder)
+    path = folder / "model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    lost = min(index["weight_map"])
+    index["weight_map"][lost] = next(file for file in index["weight_map"].values() if file != index["weight_map"][lost])
+    path.write_text(json.dumps(index))
+    assert f"has no {lost}, but model.safetensors.index.json says so" in refusal(folder)
 
 
 def test_a_file_of_the_index_that_is_missing_is_named(folder):
@@ -194,19 +251,33 @@ def test_keys_that_older_configurations_leave_out_have_their_old_meaning(folder)
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"architectures": ["GPT2LMHeadModel"]}, r"\['GPT2LMHeadModel'\] is not supported; supported are Llama"),
-        ({"architectures": None}, "is not supported"),
-        ({"rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "rope_scaling is .*llama3.*understood are None"),
         (
-            {"rope_parameters": {"rope_type": "yarn", "rope_theta": 1e4}},
-            "rope_type is 'yarn'; understood are 'default'",
+            {"architectures": ["GPT2LMHeadModel"]},
+            r"\['GPT2LMHeadModel'\] is not supported; supported are Gemma2ForCausalLM, .*LlamaForCausalLM",
         ),
-        ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5"),
+        ({"architectures": None}, "is not supported"),
+        ({"model_type": "mllama"}, "model_type is 'mllama'; that of LlamaForCausalLM is 'llama'"),
+        ({"auto_map": {"AutoModel": "modeling.Mine"}}, "auto_map names code .* never run"),
+        ({"quantization_config": {"bits": 4}}, "quantization_config is there: quantised weights are not read"),
+        ({"rope_scaling": {"rope_type": "llama3"}}, "rope_scaling.factor is needed where the kind is 'llama3'"),
+        ({"rope_scaling": {"rope_type": "longrope", "factor": 2.0}}, "rope_scaling.rope_type is 'longrope'.*'llama3'"),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0, "mscale": 1.0}}, "mscale is 1.0; of kind 'linear'.*factor"),
+        ({"rope_parameters": {"rope_type": "su", "rope_theta": 1e4}}, "rope_type is 'su'; understood are 'default'"),
+        ({"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is 0.5; understood are 1.0"),
+        ({"rope_parameters": {"full_attention": {"rope_theta": 1e4}}}, "understood is one set .* for all layers"),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor is 0.5; understood are 1.0, None"),
         ({"attention_bias": True}, "attention_bias is True; understood are False, None"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'; understood are 'silu'"),
-        ({"quantization_config": {"bits": 4}}, "quantization_config is"),
-        ({"hidden_size": None}, "hidden_size is needed"),
+        ({"sliding_window": 128}, "sliding_window is 128; understood are None"),
+        (
+            {"layer_types": ["full_attention", "sliding_attention"]},
+            "layer_types is .*understood are 2 of full_attention",
+        ),
+        ({"residual_multiplier": 0.2}, "residual_multiplier is 0.2, a field that is not known .* null, or none"),
+        ({"hidden_size": None}, "hidden_size is needed, a number, and is None"),
+        ({"num_hidden_layers": "2"}, "num_hidden_layers is needed, a number, and is '2'"),
         ({"num_key_value_heads": 3}, r"heads \(4\) must be a multiple of kv_heads \(3\)"),
+        ({"intermediate_size": 0}, "mlp_size: .*greater than 0"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_its_name(folder, changes, said):
@@ -214,6 +285,48 @@ def test_what_is_not_understood_is_refused_by_its_name(folder, changes, said):
     with pytest.raises(UserError, match=said) as raised:
         huggingface.read_config(folder)
     assert str(folder / "config.json") in str(raised.value)
+
+
+def test_fields_that_change_nothing_are_passed_over(folder):
+    told(folder, use_cache=True, torch_dtype="float16", transformers_version="4.40.1", is_llama_config=True)
+    stored = json.loads((folder / "config.json").read_text()) | {"residual_multiplier": None}
+    (folder / "config.json").write_text(json.dumps(stored))
+    assert huggingface.read_config(folder) == config()
+
+
+def test_tensors_of_integers_are_refused_as_quantised(folder):
+    name = "model.layers.0.mlp.gate_proj.weight"
+    rewritten(folder, lambda tensors: tensors.update({name: np.zeros((24, 16), np.int8)}))
+    assert f"{name} has format I8; understood are F64, F32, F16, BF16" in refusal(folder)
+
+
+def made_tokenizer(folder, pieces, special=()):
+    """A tokenizer of whole words w0, w1, ..."""
+    vocabulary = {f"w{number}": number for number in range(pieces)}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="w0"))
+    made.add_special_tokens(list(special))
+    made.save(str(folder / "tokenizer.json"))
+
+
+def test_a_tokenizer_that_makes_ids_beyond_the_embedding_is_refused(folder):
+    huggingface.check_tokenizer(folder, config())
+    made_tokenizer(folder, 37)
+    huggingface.check_tokenizer(folder, config())
+    made_tokenizer(folder, 40)
+    with pytest.raises(UserError, match="makes ids up to 39, the embedding has 37 rows"):
+        huggingface.check_tokenizer(folder, config())
+
+
+def test_special_tokens_that_text_never_makes_may_lie_beyond_the_embedding(folder):
+    made_tokenizer(folder, 37, special=["<image>"])
+    huggingface.check_tokenizer(folder, config())
+
+
+def test_a_bucket_is_refused_before_anything_is_read_or_written():
+    with pytest.raises(UserError, match="read from local disks; copy the folder there first"):
+        huggingface.stored_dtype("gs://somewhere/model")
+    with pytest.raises(UserError, match="written to local disks; write there, then copy the folder"):
+        huggingface.write("gs://somewhere/model", config(), sharp(small_decoder()), SPECIAL)
 
 
 def test_a_folder_without_a_model_is_refused_by_the_file_that_is_missing(tmp_path):

@@ -44,3 +44,7 @@ def test_each_device_holds_an_eighth_of_the_matrices(told, mesh):
     model = decoder().config
     norms = 4 * model.hidden_size * (2 * model.layers + 1)
     assert told["meshes"][mesh]["bytes"] == (4 * model.parameters() - norms) // 8 + norms
+
+
+def test_the_kernel_of_tpus_on_rows_and_heads_of_its_device_is_the_plain_one(told):
+    assert told["splash"] <= 1e-5

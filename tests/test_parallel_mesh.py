@@ -1,5 +1,7 @@
 """Mesh sizes, the sharding table, and compiling ahead: what fits, what is refused, and in which words."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,20 @@ from model_case import small_decoder
 from jaxmlda.config import configs_dir, load
 from jaxmlda.errors import UserError
 from jaxmlda.model import Decoder, ModelConfig
-from jaxmlda.parallel import AXES, compile_for, local_batch, make_mesh, param_shardings, replicated, spec_for
+from jaxmlda.parallel import (
+    AXES,
+    TooLarge,
+    compile_for,
+    local_batch,
+    make_mesh,
+    param_shardings,
+    placing,
+    replicated,
+    sharded_kernel,
+    sharing,
+    spec_for,
+)
+from jaxmlda.parallel.kernels import _enough
 from jaxmlda.parallel.mesh import sizes
 
 SHIPPED = sorted((configs_dir() / "models").glob("*.yaml"))
@@ -60,9 +75,9 @@ def test_an_axis_of_no_device_is_refused():
 def test_every_parameter_of_a_shipped_model_has_a_row_in_the_table(path):
     abstract = Decoder(load(ModelConfig, path)).abstract()
     cut = param_shardings(abstract_mesh(), abstract)
-    for leaf, sharding in zip(jax.tree.leaves(abstract), jax.tree.leaves(cut), strict=True):
+    for (keys, leaf), sharding in zip(jax.tree_util.tree_leaves_with_path(abstract), jax.tree.leaves(cut), strict=True):
         assert len(sharding.spec) in (0, leaf.ndim)
-        assert (leaf.ndim > 2 or leaf.shape[0] > 100) or sharding.spec == PartitionSpec()
+        assert (keys[-1].key == "scale") == (sharding.spec == PartitionSpec())
 
 
 def test_matrices_are_cut_along_both_axes_and_norms_are_not_cut():
@@ -73,13 +88,68 @@ def test_matrices_are_cut_along_both_axes_and_norms_are_not_cut():
 
 
 def test_a_parameter_without_a_row_is_refused_by_its_name():
-    with pytest.raises(UserError, match=r"'layers/attention/q_bias' has no row"):
-        spec_for("layers/attention/q_bias")
+    with pytest.raises(UserError, match=r"'layers/attention/gate' has no row"):
+        spec_for("layers/attention/gate")
 
 
 def test_a_dimension_that_cannot_be_divided_is_refused_by_field_name_and_size():
-    with pytest.raises(UserError, match=r"mesh: tensor=5 does not divide embedding .*37.*divisor of 37"):
-        param_shardings(abstract_mesh(tensor=5), small_decoder().abstract())
+    with pytest.raises(UserError, match=r"mesh: tensor=3 does not divide embedding .*40.*mesh\.tensor can be 1, 2, 4$"):
+        # 40 pieces, 4 heads of 6, 2 key heads of 6, 24 in the MLP: 4 is their greatest common divisor.
+        param_shardings(abstract_mesh(tensor=3), small_decoder(vocab_size=40).abstract())
+
+
+def device(number, slice_index):
+    return types.SimpleNamespace(id=number, slice_index=slice_index, platform="tpu")
+
+
+def test_devices_of_several_slices_need_a_slice_axis_of_their_number():
+    devices = [device(number, number // 2) for number in range(4)]
+    with pytest.raises(UserError, match=r"mesh\.slice=1, but the devices stand in 2 slices; set mesh\.slice to 2"):
+        make_mesh({"fsdp": -1}, devices)
+
+
+def test_the_devices_that_share_a_batch_are_all_but_the_tensor_axis():
+    assert sharing(abstract_mesh(slice=2, data=3, fsdp=4, tensor=5)) == 24
+
+
+def test_activations_have_a_row_each_and_what_an_axis_does_not_divide_is_left_to_the_compiler(monkeypatch):
+    seen = []
+    monkeypatch.setattr(jax.lax, "with_sharding_constraint", lambda x, sharding: seen.append(sharding.spec) or x)
+    place = placing(abstract_mesh(fsdp=2, tensor=4))
+    rows, free = ("slice", "data", "fsdp"), PartitionSpec.UNCONSTRAINED
+    for name, shape in {"hidden": (4, 6, 8), "heads": (4, 6, 2, 8), "mlp": (4, 6, 12), "logits": (3, 8)}.items():
+        place(np.zeros(shape), name)
+    assert seen == [
+        PartitionSpec(rows, None, None),
+        PartitionSpec(rows, None, free, None),
+        PartitionSpec(rows, free, "tensor"),
+        PartitionSpec(free, "tensor"),
+    ]
+
+
+def test_one_device_places_nothing():
+    x = np.ones(3)
+    assert placing(abstract_mesh())(x, "no name of the table") is x
+
+
+def test_a_kernel_that_the_devices_cannot_run_is_refused_with_those_that_they_can():
+    with pytest.raises(UserError, match=r"training\.attention: cudnn runs on gpu, and the mesh is of cpu.*plain"):
+        sharded_kernel(make_mesh({"fsdp": -1}), "cudnn")
+
+
+def test_heads_that_the_tensor_axis_does_not_divide_are_refused_with_the_sizes_that_would_work():
+    heads = jnp.zeros((1, 2, 4, 6))
+    assert _enough(abstract_mesh(tensor=8), heads, 16).shape[2] == 8
+    assert _enough(abstract_mesh(tensor=2), heads, 16) is heads
+    with pytest.raises(UserError, match=r"tensor=3 does not divide .*16 heads over 4 key heads.*1, 2, 4, 8, 16$"):
+        _enough(abstract_mesh(tensor=3), heads, 16)
+
+
+def test_what_the_compiler_says_of_a_program_that_is_too_large_is_read():
+    said = "RESOURCE_EXHAUSTED: the total memory required for HLO temporaries (21.50G) exceeds available HBM (15.75G)."
+    assert TooLarge(said).needed_bytes == int(21.5 * 2**30)
+    assert TooLarge("RESOURCE_EXHAUSTED: Used 512.00M of 1.00M hbm").needed_bytes == 512 * 2**20
+    assert TooLarge("RESOURCE_EXHAUSTED").needed_bytes is None
 
 
 def test_a_batch_keeps_its_numbers_on_the_devices():

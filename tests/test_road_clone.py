@@ -15,6 +15,7 @@ from jaxmlda.training import checkpoints
 from jaxmlda.verbs.sets import read_sets
 
 FORMS = ("memorization", "generalization")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

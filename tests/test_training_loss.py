@@ -10,6 +10,7 @@ import pytest
 import training_case as case
 from model_case import slow_logits
 
+from jaxmlda.model.layers import logits_of
 from jaxmlda.training.step import LossSettings, State, make_gradient, make_step, sums, targets_of, token_losses
 
 RULE = optax.adam(1e-2)
@@ -63,12 +64,12 @@ def test_targets_are_the_next_tokens_of_the_same_document():
 @pytest.mark.parametrize("chunk", [1, 3, 10, 11, 1024])
 def test_token_losses_are_those_of_numpy_whatever_the_chunk(chunk):
     rng = np.random.default_rng(0)
-    x, targets = 3 * rng.standard_normal((10, 16)).astype(np.float32), rng.integers(0, 64, 10)
+    x, targets = 3 * rng.standard_normal((2, 5, 16)).astype(np.float32), rng.integers(0, 64, (2, 5))
     logits = (x @ case.params()["head"].T).astype(np.float64)
-    log_z = np.log(np.exp(logits).sum(axis=1))
+    log_z = np.log(np.exp(logits).sum(axis=2))
     nll, z = token_losses(case.decoder(), case.params(), x, targets, chunk)
     np.testing.assert_allclose(z, log_z, rtol=1e-6)
-    np.testing.assert_allclose(nll, log_z - logits[np.arange(10), targets], rtol=1e-5)
+    np.testing.assert_allclose(nll, log_z - np.take_along_axis(logits, targets[..., None], axis=2)[..., 0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("z", [0.0, 0.01])
@@ -139,3 +140,16 @@ def test_a_step_that_is_no_number_is_skipped_and_leaves_everything_but_its_count
         assert int(optax.tree_utils.tree_get(state.optimizer, "count")) == int(moves)
         assert np.array_equal(state.params["head"], weights["head"]) != moves
         assert np.array_equal(state.params["embedding"], weights["embedding"], equal_nan=True) != moves
+
+
+def test_the_gradient_of_logits_is_that_of_the_product_in_the_format_of_the_states():
+    rng = np.random.default_rng(0)
+    x, table, back = (jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in ((5, 8), (11, 8), (5, 11)))
+
+    def total(product):
+        return jax.grad(lambda x, table: jnp.sum(back * product(x, table)), argnums=(0, 1))
+
+    for found, expected in zip(total(logits_of)(x, table), total(lambda x, t: x @ t.T)(x, table), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    half = total(logits_of)(x.astype("bfloat16"), table.astype("bfloat16"))
+    assert [leaf.dtype.name for leaf in half] == ["bfloat16"] * 2

@@ -122,3 +122,26 @@ def test_science_steps_rise_from_the_first_to_the_last(policy, last):
     assert steps[0] == 0
     assert steps[-1] == last
     assert steps == sorted(set(steps))
+
+
+def test_parameters_stored_in_bfloat16_have_moments_and_arithmetic_in_float32():
+    settings, schedule = Optimizer(), Schedule(name="constant", peak=1e-2, final=1e-2)
+    rule = optimizer(settings, schedule, 3)
+    stored = jax.tree.map(lambda leaf: leaf.astype("bfloat16"), PARAMS)
+    gradient = jax.tree.map(lambda leaf: leaf.astype("bfloat16"), next(gradients(1)))
+    state = rule.init(stored)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(state)} == {"float32", "int32"}
+    updates, state = rule.update(gradient, state, stored)
+    wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), (stored, gradient))
+    expected, _ = rule.update(wide[1], rule.init(wide[0]), wide[0])
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(updates)} == {"float32"}
+    jax.tree.map(np.testing.assert_array_equal, updates, expected)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(optax.apply_updates(stored, updates))} == {"bfloat16"}
+
+
+def test_norms_and_biases_do_not_decay():
+    params = {"attention": {"q": 0, "q_bias": 0, "q_norm": {"scale": 0}}, "norm": {"scale": 0}}
+    assert decayed(params) == {
+        "attention": {"q": True, "q_bias": False, "q_norm": {"scale": False}},
+        "norm": {"scale": False},
+    }

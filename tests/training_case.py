@@ -58,6 +58,7 @@ def write_rows(folder, count=40, source=None, rare=range(0)):
     meta = {
         "recipe": "hand",
         "native_languages": ["en"],
+        "allow_leak": False,
         "sequence_length": LENGTH,
         "streams": STREAMS,
         "source": source or {},
@@ -65,7 +66,7 @@ def write_rows(folder, count=40, source=None, rare=range(0)):
     table = pa.table({field.name: pa.nulls(count, field.type) for field in ledger.SCHEMA})
     table = table.set_column(0, "row", pa.array(np.arange(count)))
     block = {"tokens": tokens, "segment_ids": segments, "loss_mask": (segments > 0).astype(np.uint8)}
-    store.write(folder, iter([block]), table, np.arange(count) % 2, meta)
+    store.write(folder, iter([block]), [table], np.arange(count) % 2, meta)
     return Rows(folder)
 
 

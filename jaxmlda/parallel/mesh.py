@@ -11,7 +11,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxmlda.errors import UserError
 
 AXES = ("slice", "data", "fsdp", "tensor")
-BATCH = PartitionSpec(("slice", "data", "fsdp"))
+ROWS = ("slice", "data", "fsdp")
+BATCH = PartitionSpec(ROWS)
 
 
 def sizes(wanted: Mapping[str, int], devices: int) -> tuple[int, ...]:
@@ -27,20 +28,41 @@ def sizes(wanted: Mapping[str, int], devices: int) -> tuple[int, ...]:
     if not rest and known != devices:
         raise UserError(f"{shape} makes {known}, there are {devices} devices; set one axis to -1, it takes the rest")
     if devices % known:
-        fitting = ", ".join(str(number) for number in range(1, devices + 1) if devices % number == 0)
         raise UserError(
             f"{shape}: the axes with a number make {known}, which does not divide {devices} devices; "
-            f"their product can be {fitting}"
+            f"their product can be {divisors(devices)}"
         )
     return tuple(devices // known if number == -1 else number for number in numbers)
+
+
+def divisors(number: int) -> str:
+    """Every divisor of a number, in words."""
+    return ", ".join(str(one) for one in range(1, number + 1) if number % one == 0)
 
 
 def make_mesh(wanted: Mapping[str, int], devices: list | None = None) -> Mesh:
     """A mesh over all devices with automatic axes, laid out for the network between them."""
     devices = jax.devices() if devices is None else devices
     shape = sizes(wanted, len(devices))
-    grid = mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
-    return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * len(AXES))
+    return Mesh(_grid(shape, devices), AXES, axis_types=(AxisType.Auto,) * len(AXES))
+
+
+def _grid(shape: tuple[int, ...], devices: list) -> np.ndarray:
+    """Axes within a slice lie on its own network; the axis between slices crosses the data centre."""
+    between, *inner = shape
+    there = len({getattr(device, "slice_index", 0) for device in devices})
+    if there > 1 and between != there:
+        raise UserError(f"mesh.slice={between}, but the devices stand in {there} slices; set mesh.slice to {there}")
+    if there == 1:
+        return mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
+    return mesh_utils.create_hybrid_device_mesh(
+        (1, *inner), (between, 1, 1, 1), devices, allow_split_physical_axes=True
+    )
+
+
+def sharing(mesh: Mesh) -> int:
+    """Devices that share the rows of a batch."""
+    return math.prod(mesh.shape[axis] for axis in ROWS)
 
 
 def batch_sharding(mesh: Mesh) -> NamedSharding:

@@ -16,7 +16,7 @@ from jax.sharding import Mesh, NamedSharding
 
 from jaxmlda.errors import UserError
 from jaxmlda.model import Decoder
-from jaxmlda.parallel import batch_sharding, local_batch, param_shardings, replicated
+from jaxmlda.parallel import batch_sharding, finished, local_batch, param_shardings, placing, replicated, sharing
 from jaxmlda.probe.packing import Batch, Plan, Shape
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "float32": "float32", "bfloat16": "bfloat16"}
@@ -44,7 +44,8 @@ class Scorer:
         self.mesh = mesh
         self.rows_per_batch = rows_per_batch
         # A training decoder may compute in another format, with a kernel that knows no branches.
-        self.decoder = Decoder(decoder.config, compute=self.dtype, attention="plain", remat="none")
+        place = None if mesh is None else placing(mesh)
+        self.decoder = Decoder(decoder.config, compute=self.dtype, attention="plain", remat="none", place=place)
         self._compiled: dict[Shape, Any] = {}
         self._jitted = jax.jit(self._edge_scores, **self._shardings())
         self._cast = jax.jit(self._to_dtype, **({} if mesh is None else {"out_shardings": self._param_shardings()}))
@@ -52,10 +53,7 @@ class Scorer:
     @property
     def rows_multiple(self) -> int:
         """Devices that share the rows of a batch; rows per batch are a multiple of it."""
-        if self.mesh is None:
-            return 1
-        spec = batch_sharding(self.mesh).spec[0]
-        return int(np.prod([self.mesh.shape[axis] for axis in ((spec,) if isinstance(spec, str) else spec)]))
+        return 1 if self.mesh is None else sharing(self.mesh)
 
     def compile(self, params_abstract: Params, plan: Plan) -> Any:
         """Compile for the plan's shape before any weight is there; returns the executable."""
@@ -63,7 +61,7 @@ class Scorer:
             params = jax.tree.map(
                 lambda leaf: jax.ShapeDtypeStruct(leaf.shape, self._leaf_dtype(leaf)), params_abstract
             )
-            self._compiled[plan.shape] = self._jitted.lower(params, *self.abstract_batch(plan.shape)).compile()
+            self._compiled[plan.shape] = finished(self._jitted.lower(params, *self.abstract_batch(plan.shape)))
         return self._compiled[plan.shape]
 
     def score(self, params: Params, plan: Plan) -> np.ndarray:

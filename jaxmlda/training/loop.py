@@ -19,7 +19,7 @@ from jax.sharding import Mesh
 from jaxmlda.config import Run
 from jaxmlda.errors import Interrupted
 from jaxmlda.model import Decoder
-from jaxmlda.parallel import local_batch
+from jaxmlda.parallel import cluster, local_batch
 from jaxmlda.progress import bar
 from jaxmlda.rows import Rows
 from jaxmlda.training.checkpoints import Checkpoints, params_digest
@@ -110,12 +110,13 @@ class Loop:
     def _save(self, step: int, state: State, metrics: MetricsFile, stop: Stop) -> None:
         """Saves what resuming needs when its time has come, or when a signal asked for a stop."""
         due = time.monotonic() - self.last_resume > 60 * self.run.checkpoints.resume_minutes
-        if not (due or stop.asked):
+        due, asked = cluster.any_of(due, stop.asked)
+        if not (due or asked):
             return
         metrics.flush()
         with self.clock.measure("checkpoint"):
             self.checkpoints.save_resume(step, state.params, state.optimizer, self.meta | {"step": step})
         self.last_resume = time.monotonic()
-        if stop.asked:
+        if asked:
             metrics.close()
             raise Interrupted(f"{self.run.name}: stopped at step {step}, saved; the same command goes on from there")

@@ -3,15 +3,17 @@
 Metrics of a step are read while the device works on the next one, so it never waits for the host.
 """
 
+import io
 import json
 import math
-from typing import Any
+from typing import IO, Any
 
 import jax
 import numpy as np
 from etils import epath
 
 from jaxmlda.errors import UserError
+from jaxmlda.parallel import cluster
 from jaxmlda.rows import Rows
 from jaxmlda.storage import write_text
 from jaxmlda.training.step import Metrics
@@ -22,10 +24,14 @@ class MetricsFile:
 
     def __init__(self, path: epath.PathLike, step: int, rows: Rows, rows_a_step: int, stop_on_nan: bool) -> None:
         self.path, self.rows, self.rows_a_step, self.stop_on_nan = epath.Path(path), rows, rows_a_step, stop_on_nan
+        # Every process looks at every step, so that all stop at a bad one; the first one writes.
+        self._stream = self._opened(step) if cluster.first() else io.StringIO()
+        self._waiting: tuple[int, Metrics, dict[str, float]] | None = None
+
+    def _opened(self, step: int) -> IO[str]:
         kept = [line for line in self._lines() if json.loads(line)["step"] <= step]
         write_text(self.path, "".join(kept))
-        self._stream = self.path.open("a")
-        self._waiting: tuple[int, Metrics, dict[str, float]] | None = None
+        return self.path.open("a")
 
     def _lines(self) -> list[str]:
         """Finished lines; a process that died while writing may have left half of one."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax.sharding import NamedSharding
 
@@ -11,10 +12,10 @@ from jaxmlda.training.schedule import learning_rate
 
 
 def decayed(params: Any) -> Any:
-    """True for matrices and stacks of matrices; norms are left alone."""
+    """True for matrices and stacks of matrices; norms and biases are left alone."""
 
     def one(path: tuple, leaf: Any) -> bool:
-        return str(getattr(path[-1], "key", path[-1])) != "scale"
+        return not str(getattr(path[-1], "key", path[-1])).endswith(("scale", "_bias"))
 
     return jax.tree_util.tree_map_with_path(one, params)
 
@@ -29,7 +30,20 @@ def optimizer(settings: Optimizer, schedule: Schedule, steps: int) -> optax.Grad
         weight_decay=settings.weight_decay,
         mask=decayed,
     )
-    return adamw if settings.clip is None else optax.chain(optax.clip_by_global_norm(settings.clip), adamw)
+    rule = adamw if settings.clip is None else optax.chain(optax.clip_by_global_norm(settings.clip), adamw)
+    return _in_float32(rule)
+
+
+def _in_float32(rule: optax.GradientTransformation) -> optax.GradientTransformation:
+    """The rule with float32 moments and arithmetic, whatever the parameters are stored in."""
+
+    def wide(tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), tree)
+
+    def update(gradient: Any, state: Any, params: Any) -> tuple[Any, Any]:
+        return rule.update(wide(gradient), state, wide(params))
+
+    return optax.GradientTransformation(lambda params: rule.init(wide(params)), update)
 
 
 def state_shardings(rule: optax.GradientTransformation, abstract: Any, shardings: Any, other: NamedSharding) -> Any:

@@ -12,8 +12,18 @@ from jax.sharding import Mesh, NamedSharding
 
 from jaxmlda.config import Run
 from jaxmlda.errors import UserError
-from jaxmlda.model import Decoder
-from jaxmlda.parallel import Compiled, batch_sharding, compile_for, param_shardings, replicated
+from jaxmlda.model import Decoder, ModelConfig
+from jaxmlda.parallel import (
+    Compiled,
+    batch_sharding,
+    compile_for,
+    param_shardings,
+    placed,
+    placing,
+    replicated,
+    sharded_kernel,
+    sharing,
+)
 from jaxmlda.rows import Rows
 from jaxmlda.training.optimizer import optimizer, state_shardings
 from jaxmlda.training.schedule import science_steps
@@ -59,34 +69,43 @@ def plan(run: Run, rows: Rows) -> Plan:
     return Plan(steps, science_steps(run.checkpoints.science, steps), batch * length)
 
 
+def decoder_of(run: Run, model: ModelConfig, mesh: Mesh) -> Decoder:
+    """The decoder as a run trains it: its number format, its kernel and its activations on the devices of a mesh."""
+    settings = run.training
+    return Decoder(
+        model,
+        compute=settings.precision.compute,
+        attention=sharded_kernel(mesh, settings.attention),
+        remat=settings.remat,
+        place=placing(mesh),
+    )
+
+
 def build(run: Run, decoder: Decoder, stream_weights: tuple[float, ...], mesh: Mesh, steps: int) -> Built:
     """Compiles the step ahead of everything, so that a signal never waits for a compiler."""
     settings = run.training
     whole, dealt = replicated(mesh), batch_sharding(mesh)
-    if settings.batch_size // settings.accumulate % (mesh.size // mesh.shape["tensor"]):
+    together = sharing(mesh)
+    if settings.batch_size // settings.accumulate % together:
         raise UserError(
             f"training.batch_size / accumulate is {settings.batch_size // settings.accumulate}; it must be a multiple "
-            f"of the {mesh.size // mesh.shape['tensor']} devices that share a batch"
+            f"of the {together} devices that share a batch (mesh.slice x data x fsdp): {together}, {2 * together} ..."
         )
     cut = param_shardings(mesh, decoder.abstract())
-    params = _placed(decoder.abstract(settings.precision.parameters), cut)
+    params = placed(decoder.abstract(settings.precision.parameters), cut)
     rule = optimizer(settings.optimizer, settings.schedule, steps)
     optimizer_cut = state_shardings(rule, params, cut, whole)
     state = State(
         params,
-        _placed(jax.eval_shape(rule.init, params), optimizer_cut),
+        placed(jax.eval_shape(rule.init, params), optimizer_cut),
         jax.ShapeDtypeStruct((), jnp.int32, sharding=whole),
     )
     shape = (settings.batch_size, run.rows.sequence_length)
     batch = {name: jax.ShapeDtypeStruct(shape, jnp.int32, sharding=dealt) for name in ARRAYS}
     batch["stream"] = jax.ShapeDtypeStruct(shape[:1], jnp.int32, sharding=dealt)
-    loss = LossSettings(stream_weights, settings.loss.z, settings.loss.chunk, settings.accumulate, settings.on_nan)
+    loss = LossSettings(
+        stream_weights, settings.loss.z, settings.loss.chunk * together, settings.accumulate, settings.on_nan
+    )
     out = (State(cut, optimizer_cut, whole), Metrics(whole, whole, whole, whole))
     compiled = compile_for(make_step(decoder, rule, loss), (state, batch), mesh, donate=(0,), out_shardings=out)
     return Built(compiled, state, jax.jit(rule.init, out_shardings=optimizer_cut), dealt, whole)
-
-
-def _placed(abstract: Any, shardings: Any) -> Any:
-    return jax.tree.map(
-        lambda leaf, sharding: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), abstract, shardings
-    )

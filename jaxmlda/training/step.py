@@ -30,7 +30,7 @@ class Metrics(NamedTuple):
 
 
 class LossSettings(NamedTuple):
-    """Weight of each stream, weight of (log Z)², positions a chunk, parts of a batch, and what NaN does."""
+    """Weight of each stream, weight of (log Z)², positions a chunk on all devices, parts of a batch, what NaN does."""
 
     weights: tuple[float, ...]
     z: float
@@ -51,34 +51,40 @@ def targets_of(batch: Batch) -> tuple[jax.Array, jax.Array]:
 
 
 def token_losses(
-    decoder: Decoder, params: Any, x_ND: jax.Array, targets_N: jax.Array, chunk: int
+    decoder: Decoder, params: Any, x_BLD: jax.Array, targets_BL: jax.Array, chunk: int
 ) -> tuple[jax.Array, jax.Array]:
-    """(-log p(target), log Z) of every position; the float32 logits of one chunk exist at a time."""
-    count = x_ND.shape[0]
-    chunk = min(chunk, count)
-    padding = -count % chunk
-    x_CKD = jnp.pad(x_ND, ((0, padding), (0, 0))).reshape(-1, chunk, x_ND.shape[1])
-    targets_CK = jnp.pad(targets_N, (0, padding)).reshape(-1, chunk)
+    """(-log p(target), log Z) of every position; the float32 logits of one chunk exist at a time.
+
+    A chunk is some columns of all rows, so that every device that holds rows has a part of it.
+    """
+    rows, length, width = x_BLD.shape
+    columns = max(1, min(length, chunk // rows))
+    padding = -length % columns
+    x_CBKD = jnp.pad(x_BLD, ((0, 0), (0, padding), (0, 0))).reshape(rows, -1, columns, width).swapaxes(0, 1)
+    targets_CBK = jnp.pad(targets_BL, ((0, 0), (0, padding))).reshape(rows, -1, columns).swapaxes(0, 1)
 
     @jax.checkpoint
-    def one(x_KD: jax.Array, targets_K: jax.Array) -> tuple[jax.Array, jax.Array]:
-        logits_KV = decoder.logits(params, x_KD)
-        log_z = jax.nn.logsumexp(logits_KV, axis=-1)
-        return log_z - jnp.take_along_axis(logits_KV, targets_K[:, None], axis=-1)[:, 0], log_z
+    def one(x_BKD: jax.Array, targets_BK: jax.Array) -> tuple[jax.Array, jax.Array]:
+        logits_NV = decoder.logits(params, x_BKD.reshape(-1, width))
+        log_z = jax.nn.logsumexp(logits_NV, axis=-1)
+        nll = log_z - jnp.take_along_axis(logits_NV, targets_BK.reshape(-1, 1), axis=-1)[:, 0]
+        return nll.reshape(targets_BK.shape), log_z.reshape(targets_BK.shape)
 
-    nll, log_z = jax.lax.map(lambda pair: one(*pair), (x_CKD, targets_CK))
-    return nll.reshape(-1)[:count], log_z.reshape(-1)[:count]
+    def whole(parts_CBK: jax.Array) -> jax.Array:
+        return parts_CBK.swapaxes(0, 1).reshape(rows, -1)[:, :length]
+
+    nll, log_z = jax.lax.map(lambda pair: one(*pair), (x_CBKD, targets_CBK))
+    return whole(nll), whole(log_z)
 
 
 def sums(decoder: Decoder, params: Any, batch: Batch, settings: LossSettings) -> tuple[jax.Array, tuple]:
     """Weighted sum of nll + z (log Z)² over the tokens that count; beside it nll and tokens by stream."""
     x_BLD = decoder.hidden(params, batch["tokens"], batch["positions"], batch["segment_ids"])
     targets, counts = targets_of(batch)
-    x_ND = x_BLD.reshape(-1, x_BLD.shape[-1])
-    nll, log_z = token_losses(decoder, params, x_ND, targets.reshape(-1), settings.chunk)
+    nll, log_z = token_losses(decoder, params, x_BLD, targets, settings.chunk)
     mask_BL = counts.astype(jnp.float32)
-    nll_B = (nll.reshape(mask_BL.shape) * mask_BL).sum(axis=1)
-    z_B = (jnp.square(log_z).reshape(mask_BL.shape) * mask_BL).sum(axis=1)
+    nll_B = (nll * mask_BL).sum(axis=1)
+    z_B = (jnp.square(log_z) * mask_BL).sum(axis=1)
     weights = jnp.array(settings.weights, jnp.float32)
     stream_nll = jax.ops.segment_sum(nll_B, batch["stream"], len(settings.weights))
     stream_tokens = jax.ops.segment_sum(mask_BL.sum(axis=1), batch["stream"], len(settings.weights))
@@ -99,7 +105,8 @@ def make_gradient(decoder: Decoder, settings: LossSettings) -> Callable[[Any, Ba
     def gathered(params: Any, batch: Batch, share: jax.Array) -> tuple[tuple, Any]:
         parts = jax.tree.map(lambda x: x.reshape(settings.accumulate, -1, *x.shape[1:]), batch)
         one = jax.tree.map(lambda x: x[0], parts)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(gradient, params, one, share))
+        # Parts are added in float32: in bfloat16 the small ones would be lost beside the sum.
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, jnp.float32), jax.eval_shape(gradient, params, one, share))
 
         def add(total: Any, piece: Batch) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, total, gradient(params, piece, share)), None
@@ -119,7 +126,7 @@ def make_step(
         _, counts = targets_of(batch)
         share = 1.0 / jnp.maximum(counts.sum(), 1).astype(jnp.float32)
         (loss, (nll, tokens)), gradient = gradient_of(state.params, batch, share)
-        norm = optax.tree.norm(gradient)
+        norm = optax.tree.norm(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), gradient))
         updates, moments = rule.update(gradient, state.optimizer, state.params)
         new = (optax.apply_updates(state.params, updates), moments)
         if settings.on_nan == "skip":

@@ -1,15 +1,17 @@
 """`jaxmlda convert FROM TO`: a Hugging Face folder becomes a checkpoint, a checkpoint or run a Hugging Face folder."""
 
 import argparse
+import contextlib
 import logging
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-import jax
 import yaml
 from etils import epath
 
 from jaxmlda.errors import UserError
 from jaxmlda.model import Decoder, ModelConfig, huggingface
-from jaxmlda.parallel import make_mesh, param_shardings
+from jaxmlda.parallel import make_mesh, param_shardings, placed
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.storage import write_json
 from jaxmlda.training import checkpoints
@@ -19,11 +21,27 @@ PURPOSE = "Convert between a Hugging Face folder and a checkpoint; parameters st
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer.model",
+    "spiece.model",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "chat_template.jinja",
+    "chat_template.json",
     "generation_config.json",
 )
+# Where a checkpoint keeps the files of the folder that it was made from.
+CARRIED = "huggingface"
 log = logging.getLogger("jaxmlda.convert")
+
+
+class Converted(NamedTuple):
+    """Both sides of a conversion, and the format of the parameters between them."""
+
+    folder: epath.Path
+    checkpoint: epath.Path
+    dtype: str
 
 
 def arguments_of(words: list[str]) -> argparse.Namespace:
@@ -34,44 +52,77 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
     made.add_argument("--step", type=int, help="checkpoint of a run folder; default: its last")
     made.add_argument("--vocabulary", help="tokenizer to export beside the weights; default: the run's own")
     made.add_argument(
-        "--dtype", choices=("float32", "bfloat16"), default="float32", help="number format of the parameters"
+        "--dtype", choices=("float32", "bfloat16"), help="number format of the parameters; default: that of FROM"
     )
+    made.add_argument("--check", action="store_true", help="compare logits with transformers afterwards")
     return made.parse_args(words)
 
 
-def to_checkpoint(source: epath.Path, target: epath.Path, dtype: str) -> None:
+@contextlib.contextmanager
+def whole(target: epath.Path) -> Iterator[epath.Path]:
+    """A folder to fill, which becomes `target` once it is complete; one that was left torn is begun anew."""
+    if str(target).startswith("gs://"):
+        # A bucket cannot rename a folder; Orbax finishes checkpoints there by itself.
+        yield target
+        return
+    neighbour = target.parent / f".{target.name}.unfinished"
+    if neighbour.exists():
+        neighbour.rmtree()
+    yield neighbour
+    neighbour.rename(target)
+
+
+def to_checkpoint(source: epath.Path, target: epath.Path, dtype: str | None) -> Converted:
     """Hugging Face → checkpoint."""
     config = huggingface.read_config(source)
+    huggingface.check_tokenizer(source, config)
+    dtype = dtype or huggingface.stored_dtype(source)
     params = huggingface.read_params(source, config, _like(config, dtype))
     digest = checkpoints.params_digest(params)
-    meta = {"run": source.name, "model": config.model_dump(), "step": 0, "digest": digest}
-    checkpoints.write_one(target, params, meta)
+    meta = {"run": source.name, "model": config.model_dump(), "step": 0, "digest": digest, "dtype": dtype}
+    with whole(target) as folder:
+        checkpoints.write_one(folder, params, meta)
+        (folder / CARRIED).mkdir()
+        _copy(("config.json", *TOKENIZER_FILES), source, folder / CARRIED)
+    return Converted(source, target, dtype)
 
 
-def to_folder(source: epath.Path, target: epath.Path, arguments: argparse.Namespace) -> None:
+def to_folder(source: epath.Path, target: epath.Path, arguments: argparse.Namespace) -> Converted:
     """Run or checkpoint → Hugging Face."""
-    place, vocabulary = source, arguments.vocabulary
+    place, vocabulary, dtype = source, arguments.vocabulary, "float32"
     if (source / "run.json").exists():
         steps = checkpoints.steps_in(source)
         step = arguments.step if arguments.step is not None else max(steps, default=None)
         if step not in steps:
             raise UserError(f"{source}: no finished checkpoint of step {step}; there are {steps}")
         place = source / checkpoints.SCIENCE / str(step)
-        vocabulary = vocabulary or yaml.safe_load((source / "config.yaml").read_text())["vocabulary"]
-    config = ModelConfig.model_validate(checkpoints.read_meta(place)["model"])
-    params = checkpoints.read_params(place, _like(config, arguments.dtype))
-    special: dict[str, int | None] = {}
-    if vocabulary:
-        pieces = vocabularies.load(vocabulary)
-        special = {"bos": pieces.bos_id, "eos": pieces.eos_id, "pad": pieces.pad_id}
-    huggingface.write(target, config, params, special)
-    if vocabulary:
-        copy_tokenizer(epath.Path(vocabulary), target, pieces)
+        settings = yaml.safe_load((source / "config.yaml").read_text())
+        vocabulary = vocabulary or settings["vocabulary"]
+        dtype = settings["training"]["precision"]["parameters"]
+    meta = checkpoints.read_meta(place)
+    config = ModelConfig.model_validate(meta["model"])
+    dtype = arguments.dtype or meta.get("dtype", dtype)
+    pieces = vocabularies.load(vocabulary) if vocabulary else None
+    with whole(target) as folder:
+        special = _special(place, pieces)
+        huggingface.write(folder, config, checkpoints.read_params(place, _like(config, dtype)), special)
+        if vocabulary:
+            copy_tokenizer(epath.Path(vocabulary), folder, pieces)
+        else:
+            _copy(TOKENIZER_FILES, place / CARRIED, folder)
+        huggingface.check_tokenizer(folder, config)
+    return Converted(target, place, dtype)
+
+
+def _special(place: epath.Path, pieces: vocabularies.Vocabulary | None) -> dict[str, Any]:
+    """Ids of the special tokens: those of the vocabulary, or of the folder that the checkpoint was made from."""
+    if pieces is not None:
+        return {"bos": pieces.bos_id, "eos": pieces.eos_id, "pad": pieces.pad_id}
+    return huggingface.special_ids(place / CARRIED) if (place / CARRIED).exists() else {}
 
 
 def copy_tokenizer(vocabulary: epath.Path, target: epath.Path, pieces: vocabularies.Vocabulary) -> None:
     """The tokenizer's own files; a lone SentencePiece model gets the settings that transformers needs to read it."""
-    folder = vocabulary if vocabulary.is_dir() else vocabulary.parent
     if vocabulary.suffix == ".model":
         vocabulary.copy(target / "tokenizer.model", overwrite=True)
         tokens = {
@@ -80,16 +131,19 @@ def copy_tokenizer(vocabulary: epath.Path, target: epath.Path, pieces: vocabular
         settings = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False, "legacy": False}
         write_json(target / "tokenizer_config.json", settings | tokens)
         return
-    for name in TOKENIZER_FILES:
-        if (folder / name).exists():
-            (folder / name).copy(target / name, overwrite=True)
+    _copy(TOKENIZER_FILES, vocabulary if vocabulary.is_dir() else vocabulary.parent, target)
 
 
-def _like(config: ModelConfig, dtype: str) -> jax.ShapeDtypeStruct:
+def _copy(names: tuple[str, ...], source: epath.Path, target: epath.Path) -> None:
+    for name in names:
+        if (source / name).exists():
+            (source / name).copy(target / name, overwrite=True)
+
+
+def _like(config: ModelConfig, dtype: str) -> Any:
     mesh = make_mesh({"fsdp": -1})
     abstract = Decoder(config).abstract(dtype)
-    cut = param_shardings(mesh, abstract)
-    return jax.tree.map(lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one), abstract, cut)
+    return placed(abstract, param_shardings(mesh, abstract))
 
 
 def run(words: list[str]) -> int:
@@ -100,9 +154,15 @@ def run(words: list[str]) -> int:
         raise UserError(f"{source}: there is no such folder")
     if target.exists():
         raise UserError(f"{target}: exists already; choose another folder, or delete it")
+    if arguments.check:
+        huggingface.check.needed()
     if (source / "config.json").exists():
-        to_checkpoint(source, target, arguments.dtype)
+        done = to_checkpoint(source, target, arguments.dtype)
     else:
-        to_folder(source, target, arguments)
+        done = to_folder(source, target, arguments)
     log.info("%s: written", target)
+    if arguments.check:
+        config = ModelConfig.model_validate(checkpoints.read_meta(done.checkpoint)["model"])
+        params = checkpoints.read_params(done.checkpoint, _like(config, done.dtype))
+        log.info("%s", huggingface.check.check(done.folder, Decoder(config), params, done.dtype))
     return 0

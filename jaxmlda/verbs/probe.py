@@ -8,15 +8,15 @@ import argparse
 import logging
 from typing import Any
 
-import jax
 import yaml
 from etils import epath
 
 from jaxmlda.errors import UserError
 from jaxmlda.model import Decoder, ModelConfig, huggingface
-from jaxmlda.parallel import make_mesh, param_shardings
+from jaxmlda.parallel import cluster, make_mesh, param_shardings, placed
 from jaxmlda.probe import sweep
 from jaxmlda.probe.evaluate import Evaluator
+from jaxmlda.probe.scorer import DTYPES
 from jaxmlda.rows.vocabulary import load as load_vocabulary
 from jaxmlda.storage import digest, file_digest, read_json
 from jaxmlda.training import checkpoints
@@ -24,7 +24,6 @@ from jaxmlda.verbs.command import FAULT, parser
 from jaxmlda.verbs.sets import read_sets
 
 PURPOSE = "Score question sets at every checkpoint of a run, at one checkpoint, or with a Hugging Face model."
-COMPUTE = {"fp32": "float32", "bf16": "bfloat16"}
 log = logging.getLogger("jaxmlda.probe")
 
 
@@ -39,7 +38,7 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
         default="joint",
         help="how an option's span is found",
     )
-    made.add_argument("--dtype", choices=tuple(COMPUTE), default="fp32", help="number format of the scoring pass")
+    made.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32", help="number format of the scoring pass")
     made.add_argument("--vocabulary", help="tokenizer; default: the run's own, or the one in the Hugging Face folder")
     made.add_argument("--out", required=True, help="folder of scores/ and summary.json")
     return made.parse_args(words)
@@ -111,7 +110,7 @@ def probe(arguments: argparse.Namespace) -> sweep.Outcome:
             f"{trained.pop()}; give that one as --vocabulary"
         )
     mesh = make_mesh({"fsdp": -1})
-    decoder = Decoder(model.config, compute=COMPUTE[arguments.dtype])
+    decoder = Decoder(model.config)
     evaluator = Evaluator(
         decoder,
         vocabulary,
@@ -120,9 +119,8 @@ def probe(arguments: argparse.Namespace) -> sweep.Outcome:
         mesh=mesh,
         dtype=arguments.dtype,
     )
-    abstract = decoder.abstract(COMPUTE[arguments.dtype])
-    cut = param_shardings(mesh, abstract)
-    like = jax.tree.map(lambda leaf, one: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=one), abstract, cut)
+    abstract = decoder.abstract(DTYPES[arguments.dtype])
+    like = placed(abstract, param_shardings(mesh, abstract))
     todo = [
         sweep.Checkpoint(step, model.digest(step), lambda step=step: model.params(step, like))
         for step in sorted(model.places)
@@ -133,6 +131,7 @@ def probe(arguments: argparse.Namespace) -> sweep.Outcome:
 def run(words: list[str]) -> int:
     """The verb."""
     arguments = arguments_of(words)
+    cluster.join()
     outcome = probe(arguments)
     summary = read_json(epath.Path(arguments.out) / "summary.json")
     for checkpoint in summary["checkpoints"]:

@@ -5,6 +5,7 @@ engine that calls a function of plain values, an Apache Beam pipeline for one, c
 """
 
 import multiprocessing
+import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, NamedTuple
@@ -85,6 +86,8 @@ def block(examples: dict[str, Any]) -> tokens.Block:
 def _begin() -> None:
     """Of every process: the parent alone hears the interrupt, and TensorFlow keeps to one core."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Its C++ half reports every missing GPU as an error; its real errors come as exceptions.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -3,6 +3,7 @@
 In: a run file whose rows are prepared; out: `OUTPUT/` with configuration, ledger, checkpoints, metrics and scores.
 """
 
+import contextlib
 import logging
 from typing import Any
 
@@ -15,8 +16,8 @@ from etils import epath
 from jaxmlda import __version__, questions
 from jaxmlda.config import Run, dump
 from jaxmlda.errors import UserError
-from jaxmlda.model import Decoder, ModelConfig
-from jaxmlda.parallel import make_mesh
+from jaxmlda.model import ModelConfig
+from jaxmlda.parallel import cluster, make_mesh
 from jaxmlda.probe.evaluate import Evaluator
 from jaxmlda.questions import Question
 from jaxmlda.rows import Rows
@@ -24,7 +25,7 @@ from jaxmlda.rows.vocabulary import Vocabulary
 from jaxmlda.rows.vocabulary import load as load_vocabulary
 from jaxmlda.storage import lock, write_json, write_table, write_text
 from jaxmlda.training.loop import Loop
-from jaxmlda.training.setup import plan
+from jaxmlda.training.setup import decoder_of, plan
 from jaxmlda.verbs.command import code_digest, environment, print_config, read_run, run_file_parser
 from jaxmlda.verbs.sets import read_sets
 from jaxmlda.verbs.sources import check_source, source_of
@@ -106,6 +107,7 @@ def tell(run: Run, rows: Rows, vocabulary: Vocabulary, sets: dict[str, list[Ques
         "name": run.name,
         "recipe": rows.meta["recipe"],
         "native_languages": rows.meta["native_languages"],
+        "allow_leak": rows.meta["allow_leak"],
         "tokens_per_step": tokens_per_step,
         "digests": digests,
         "environment": environment() | {"jaxmlda": __version__, "devices": [str(device) for device in jax.devices()]},
@@ -124,15 +126,16 @@ def run_training(run: Run) -> None:
     sets = read_sets(run.probe.questions) if run.probe.questions else {}
     mesh = make_mesh(run.mesh.model_dump())
     settings = run.training
-    decoder = Decoder(model, compute=settings.precision.compute, attention=settings.attention, remat=settings.remat)
+    decoder = decoder_of(run, model, mesh)
     probes = []
     if sets:
-        scoring = Decoder(model, compute={"fp32": "float32", "bf16": "bfloat16"}[run.probe.dtype])
-        evaluator = Evaluator(scoring, vocabulary, sets, rule=run.probe.rule, mesh=mesh, dtype=run.probe.dtype)
+        evaluator = Evaluator(decoder, vocabulary, sets, rule=run.probe.rule, mesh=mesh, dtype=run.probe.dtype)
         evaluator.compile(decoder.abstract(settings.precision.parameters))
         probes.append(LoopProbe(evaluator, run))
-    tell(run, rows, vocabulary, sets, todo.tokens_per_step)
-    write_table(epath.Path(run.output) / "steps.parquet", step_ledger(rows.ledger(), settings.batch_size, todo.steps))
+    home = epath.Path(run.output)
+    if cluster.first():
+        tell(run, rows, vocabulary, sets, todo.tokens_per_step)
+        write_table(home / "steps.parquet", step_ledger(rows.ledger(), settings.batch_size, todo.steps))
     meta = {
         "run": run.name,
         "model": model.model_dump(),
@@ -140,7 +143,8 @@ def run_training(run: Run) -> None:
         "tokens_per_step": todo.tokens_per_step,
     }
     Loop(run, decoder, rows, mesh, meta).train(lambda like: weights_of(run, decoder, like), probes)
-    write_json(epath.Path(run.output) / DONE, {"step": todo.steps})
+    if cluster.first():
+        write_json(home / DONE, {"step": todo.steps})
 
 
 def run(words: list[str]) -> int:
@@ -148,7 +152,8 @@ def run(words: list[str]) -> int:
     arguments, settings = read_run(run_file_parser("train", PURPOSE), words)
     if arguments.print_config:
         return print_config(settings)
-    with lock(settings.output):
+    cluster.join()
+    with lock(settings.output) if cluster.first() else contextlib.nullcontext():
         check_folder(settings)
         if (epath.Path(settings.output) / DONE).exists():
             log.info("%s is finished: nothing to do", settings.output)

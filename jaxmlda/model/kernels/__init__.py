@@ -1,0 +1,7 @@
+"""The attention kernels: one file each, loaded here, registering itself."""
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
