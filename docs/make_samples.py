@@ -27,6 +27,8 @@ WRITTEN = {
         "Patients received 0.5 mg/kg prednisolone p.o. for 14 days; the dose was then tapered by 10% a week.",
         "IL-6 and TNF-α were measured by ELISA, since both rise early in sepsis.",
         "No adverse events (e.g. nausea or rash) were seen.",
+        "The furuncle on her left buttock healed within 10 days of oral cefalexin, and none of the three swabs taken"
+        " later grew S. aureus.",
     ],
     "ja": [
         "インフルエンザワクチンの接種後48時間以内に、CRPは12.4から3.1 mg/dLへ低下した（p < 0.001）。",
@@ -35,6 +37,7 @@ WRITTEN = {
         "プレドニゾロン0.5 mg/kgを14日間経口投与し、その後週に10％ずつ減量した。",
         "E. coliおよびMRSAは血液培養で検出されなかった。",
         "本症例では、アレルギー性の発疹、吐き気などの副作用は認めなかったか？",
+        "左臀部の癤は、セファレキシンの内服開始から10日以内に治癒し、その後の3回の培養でS. aureusは検出されなかった。",
     ],
 }
 NOISE = [(["reorder", "delete"], 0.08), (["reorder", "delete"], 0.16), (["reorder", "delete"], 0.32)]
@@ -53,6 +56,21 @@ abbreviations and loan words, and hold no term of that lexicon. `python docs/mak
 | `reorder+delete 8%` and so on | `denoising` with that `noise` and `ratio` |
 
 A line that would be the sentence itself is left out.
+
+`reorder` shuffles at least two words, so a short sentence keeps its order: below 19 words at 8%, below 10 at 16%, below
+5 at 32%. `delete` begins at 7, 4 and 2. So at 8% all but the longest English sentences here lose a word and no more.
+
+The romaji is as cutlet writes it, faults included. Those that this page shows:
+
+| text | romaji | what is wrong |
+|---|---|---|
+| 病初期 | Yamai shoki | read as two words; it is byoushoki |
+| 硝子性 | glasssei | 硝子 taken for a loan word; it is shoushisei |
+| 癤 | ? | a rare character that the dictionary cannot read |
+| 10人 | 10nin | a counter without a space, beside one with it: 2名, 2 mei |
+| 3日間 | 3 kakan | a reading cut at the digit; it is mikkakan |
+| ワクチン | Vakzin | a loan word in German |
+| ギザロン | Giza ron | a name cut in two |
 """
 
 

@@ -18,6 +18,7 @@ from jaxmlda.corpus import Corpus, Trial, lexicon
 from jaxmlda.errors import UserError
 from jaxmlda.rows.vocabulary import Vocabulary
 from jaxmlda.streams import Text, bind
+from jaxmlda.streams.check import check_recipe
 from seqio_tasks.vocabulary import TextVocabulary
 
 PARTS = {"part_stop": tf.int32, "part_language": tf.string, "part_from": tf.int32}
@@ -150,6 +151,7 @@ def register(
 
     `others` are the corpora that streams name, by that name.
     """
+    check_recipe(recipe)
     drawn = {None: Drawn(corpus, trial)} | dict(others or {})
     missing = {stream.corpus for stream in recipe.streams} - drawn.keys()
     if missing:

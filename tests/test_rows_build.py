@@ -168,6 +168,20 @@ def test_phases_follow_one_another_and_passes_share_out_what_has_fewer_epochs(tm
         assert all(count > total * (number - 1) / 3 for number, count in enumerate(inside, start=1))
 
 
+def test_with_whole_texts_packed_best_fit_every_pass_is_an_epoch_too(tmp_path, case):
+    """Best fit gives each epoch another number of rows."""
+    recipe = recipe_of([stream("native_en", "native", "en", "outside", epochs=4)])
+    rows = build_rows(tmp_path, recipe, Settings(sequence_length=190, packing="whole"), case)
+    texts = {one.id: str(next(texts_of(one, "native", ("en",), {}))) for one in case.documents}
+    once = Counter({document: len(case.vocabulary.encode(text)) + 1 for document, text in texts.items()})
+    passes = [Counter()]
+    for entry in rows.ledger().to_pylist():
+        if passes[-1].total() == once.total():
+            passes.append(Counter())
+        passes[-1][entry["document"]] += entry["tokens"]
+    assert passes == [once] * 4
+
+
 def test_the_same_recipe_gives_the_same_rows_and_another_seed_others(tmp_path, case):
     made = [
         build_rows(tmp_path / str(number), EPOCHS, Settings(sequence_length=64, seed=seed), case)

@@ -126,8 +126,11 @@ def test_an_arm_without_documents_is_an_error(home):
 
 def test_a_leak_needs_a_word_and_control_is_never_trained(home):
     leaking = stream("leaking", "native", "ja", "en", epochs=1)
-    with pytest.raises(UserError, match=r"\(arm en\) stands in row \d+ in ja by stream leaking"):
+    with pytest.raises(UserError, match="stream leaking: documents of the arm en may not be trained on in ja"):
         verb.prepare(run_of(home, leaking))
+    bridge = stream("bridge", "native", "ja", "bridge", epochs=1)
+    with pytest.raises(UserError, match="stream bridge: bridge documents are for transfer streams, and native is none"):
+        verb.prepare(run_of(home, bridge))
     rows = prepared(home, leaking, allow_leak=True)
     trial = Trial.read(home / "corpus" / "trial.parquet")
     assert {trial.arm(document) for document in documents_of(rows, "leaking")} == {"en"}

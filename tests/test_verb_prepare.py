@@ -17,9 +17,11 @@ from jaxmlda.errors import UserError
 from jaxmlda.rows import Rows
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.storage import lock, read_json
+from jaxmlda.streams.check import check_recipe
 from jaxmlda.verbs import ask
 from jaxmlda.verbs import prepare as verb
 from jaxmlda.world import World
+from seqio_tasks import recipes
 
 ROWS = {"sequence_length": 128, "packing": "whole", "seed": 3}
 SHARES = {"en": 0.3, "ja": 0.3, "both": 0.2, "none": 0.1, "bridge": 0.1}
@@ -159,9 +161,14 @@ def test_rows_of_another_source_are_refused_with_both_digests(home, run_of, here
     assert read_json(tmp_path / "out" / "rows" / "meta.json")["source"] == source
 
 
-def test_a_recipe_that_breaks_the_trial_stops_and_leaves_no_rows(run_of, here, tmp_path):
+def test_a_recipe_that_breaks_the_trial_stops_and_leaves_no_rows(run_of, here, tmp_path, monkeypatch):
     edited = RECIPE.replace("arms: [en, both, outside]", "arms: [en, both, outside, ja]")
     (tmp_path / "edited.yaml").write_text(edited)
+    with pytest.raises(UserError, match="stream english: documents of the arm ja may not be trained on in en"):
+        verb.prepare(run_of(recipe=str(tmp_path / "edited.yaml")))
+    # Where the check of the recipe were wrong, the ledger would still tell.
+    monkeypatch.setattr(verb, "check_recipe", lambda recipe: None)
+    monkeypatch.setattr(recipes, "check_recipe", lambda recipe: None)
     with pytest.raises(UserError, match=r"\(arm ja\) stands in row \d+ in en by stream english"):
         verb.prepare(run_of(recipe=str(tmp_path / "edited.yaml")))
     with pytest.raises(UserError, match="no finished rows"):
@@ -194,15 +201,15 @@ def test_a_recipe_that_cannot_work_stops_before_any_text_is_made(run_of, here, t
 def test_native_text_in_another_language_may_come_from_outside_the_trial():
     values = yaml.safe_load(RECIPE) | {"native_languages": ["en"]}
     values["phases"][0]["streams"][1]["arms"] = ["outside"]
-    verb.check_streams(Recipe.model_validate(values), "recipe")
+    check_recipe(Recipe.model_validate(values))
     values["phases"][0]["streams"][1]["arms"] = ["outside", "ja"]
     with pytest.raises(UserError, match="ja is none of the recipe's native_languages"):
-        verb.check_streams(Recipe.model_validate(values), "recipe")
+        check_recipe(Recipe.model_validate(values))
 
 
 @pytest.mark.parametrize("name", sorted(str(path) for path in (configs_dir() / "recipes").rglob("*.yaml")))
 def test_shipped_recipes_can_work(name):
-    verb.check_streams(load(Recipe, name), name)
+    check_recipe(load(Recipe, name))
 
 
 def test_the_verb_trains_a_missing_vocabulary_and_says_what_it_made(run_of, here, tmp_path, caplog):

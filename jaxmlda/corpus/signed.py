@@ -5,7 +5,6 @@ time, by several processes where asked for; only signatures stay in memory (512 
 """
 
 import multiprocessing
-import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from jaxmlda.corpus.signatures import PLACES, SCHEME, signatures
 from jaxmlda.corpus.store import Corpus
-from jaxmlda.progress import bar
+from jaxmlda.progress import bar, workers
 from jaxmlda.storage import read_table, replacing
 
 LANGUAGES = ("en", "ja")
@@ -64,10 +63,6 @@ def _job(folder: str, numbers: range) -> pa.Table:
     return _table(Corpus(folder), numbers)
 
 
-def _leave_signals_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _tables(corpus: Corpus, processes: int) -> Iterator[pa.Table]:
     """Signatures of all documents in order."""
     stretches = [
@@ -77,7 +72,7 @@ def _tables(corpus: Corpus, processes: int) -> Iterator[pa.Table]:
         yield from (_table(corpus, stretch) for stretch in stretches)
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_leave_signals_to_the_parent) as pool:
+    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=workers.begin) as pool:
         jobs = [pool.submit(_job, str(corpus.folder), stretch) for stretch in stretches]
         yield from (job.result() for job in jobs)
 

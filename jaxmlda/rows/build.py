@@ -89,7 +89,7 @@ def order_of(recipe: Recipe, settings: Settings, laid: list[StreamRows]) -> np.n
         # Of the recipe too: under one seed orders of like length begin alike, and recipes would share first rows.
         seed = keyed("passes", recipe.identity(), settings.seed, number)
         epochs = [rows.epochs for rows in laid[first : first + len(phase.streams)]]
-        order.append(ordered(epochs, seed) + np.array([[first, 0]]))
+        order.append(ordered(epochs, seed, whole=not recipe.counts_tokens) + np.array([[first, 0]]))
         first += len(phase.streams)
     return np.concatenate(order)
 

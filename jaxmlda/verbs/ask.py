@@ -4,6 +4,7 @@ In: a run whose rows are prepared, and `document=ID`, `step=N` or `question=FILE
 """
 
 import json
+import logging
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -15,12 +16,16 @@ from jaxmlda.rows import Rows, query
 from jaxmlda.verbs.sets import read_sets
 
 COLUMNS = ("step", "row", "document", "language", "stream", "form", "tokens", "from_char", "to_char")
+log = logging.getLogger("jaxmlda.prepare")
 NUMBERS = ("step", "row", "tokens", "from_char", "to_char")
 
 
 def place_of(named: str) -> query.Place:
     """The place of the sentence behind a question, `FILE:ID`; an id may hold colons itself."""
-    file, _, number = named.partition(":")
+    head, suffix, number = named.partition(".jsonl:")
+    file = head + suffix.removesuffix(":")
+    if not suffix:
+        file, _, number = named.partition(":")
     asked = [one for questions in read_sets([file]).values() for one in questions if one.id == number]
     if not asked:
         raise UserError(f"{file}: holds no question {number!r}; write --query question=FILE:ID")
@@ -58,7 +63,10 @@ def ask(run: Run, what: str) -> pa.Table:
     if kind not in ASKED or not equals or not named:
         raise UserError(f"--query {what}: write document=ID, step=N or question=FILE:ID")
     rows = Rows(epath.Path(run.output) / "rows")
-    return ASKED[kind](rows, run.training.batch_size, named).select(COLUMNS)
+    found = ASKED[kind](rows, run.training.batch_size, named).select(COLUMNS)
+    if not found.num_rows:
+        log.info("%s: no entry of %s", rows.folder, what)
+    return found
 
 
 def as_json(entries: pa.Table) -> str:

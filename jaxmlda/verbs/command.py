@@ -18,6 +18,7 @@ from jaxmlda.errors import Interrupted, UserError
 from jaxmlda.storage import digest, file_digest
 
 FAULT = 1
+LOG_FORMAT = "%(levelname)s %(name)s: %(message)s"
 # As the libraries beneath say it, which do not all raise an OSError.
 FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
@@ -59,8 +60,13 @@ def print_config(run: Run) -> int:
 def main(verb: Callable[[list[str]], int], words: list[str] | None = None) -> None:
     """Runs a verb and leaves with its status; a fault becomes one line unless --debug is given."""
     words = sys.argv[1:] if words is None else words
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("jaxmlda").setLevel(logging.INFO)
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT)
+    own = logging.getLogger("jaxmlda")
+    own.setLevel(logging.INFO)
+    # A handler of our own: some libraries replace that of everybody when they are imported.
+    own.addHandler(logging.StreamHandler())
+    own.handlers[-1].setFormatter(logging.Formatter(LOG_FORMAT))
+    own.propagate = False
     if "--debug" not in words:
         # The libraries log the tracebacks of errors that they raise again, which end in one line here.
         logging.getLogger("absl").setLevel(logging.CRITICAL)

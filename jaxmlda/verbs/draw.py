@@ -13,7 +13,6 @@ from jaxmlda.corpus import Corpus, Trial, beside, duplicates
 from jaxmlda.corpus.trial import OUTSIDE, check_clusters, check_corpus
 from jaxmlda.errors import UserError
 from jaxmlda.storage import write_table
-from jaxmlda.streams import KINDS, bind
 from jaxmlda.verbs.command import cores
 
 
@@ -22,25 +21,6 @@ class Drawn(NamedTuple):
 
     corpus: Corpus
     trial: Trial
-
-
-def check_streams(recipe: Recipe, named: str) -> None:
-    """Kinds, their options and native languages.
-
-    A document's group is what its arm permits of the native languages, so native text in another language may come
-    from documents outside the trial only.
-    """
-    for stream in recipe.streams:
-        try:
-            bind(stream.kind, tuple(stream.languages), stream.options, lambda name: None)
-        except UserError as error:
-            raise UserError(f"{named}: stream {stream.name}: {error}") from error
-        foreign = sorted(set(stream.languages) - set(recipe.native_languages))
-        if foreign and not KINDS[stream.kind].transfer and set(stream.arms) != {OUTSIDE}:
-            raise UserError(
-                f"{named}: stream {stream.name}: {', '.join(foreign)} is none of the recipe's native_languages "
-                f"({', '.join(recipe.native_languages)}); name it there, or draw from the arm outside only"
-            )
 
 
 def folders_of(recipe: Recipe, run: Run) -> dict[str | None, str]:

@@ -15,15 +15,17 @@ from etils import epath
 
 from jaxmlda.config import Recipe, Run, find, load
 from jaxmlda.corpus import Corpus, premium
+from jaxmlda.errors import UserError
 from jaxmlda.progress import bar
 from jaxmlda.rows import build, tokens
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.rows.store import Source
 from jaxmlda.storage import digest, lock, read_json
 from jaxmlda.streams import KINDS
+from jaxmlda.streams.check import check_recipe
 from jaxmlda.verbs.ask import as_json, as_table, ask
 from jaxmlda.verbs.command import print_config, read_run, run_file_parser
-from jaxmlda.verbs.draw import Drawn, check_streams, drawn_of, trial_of_all, written_trials
+from jaxmlda.verbs.draw import Drawn, drawn_of, trial_of_all, written_trials
 from jaxmlda.verbs.sources import check_source, source_of
 from jaxmlda.verbs.tokenise import Job, tokenise_all
 
@@ -63,7 +65,10 @@ def check_existing(rows: epath.Path, source: Source) -> bool:
 def prepare(run: Run) -> dict[str, Any]:
     """Makes the rows of a run unless they are there; gives their meta data."""
     recipe = load(Recipe, find(run.recipe, "recipes"))
-    check_streams(recipe, run.recipe)
+    try:
+        check_recipe(recipe)
+    except UserError as error:
+        raise UserError(f"{run.recipe}: {error}") from error
     vocabulary = vocabularies.load(run.vocabulary)
     rows = epath.Path(run.output) / "rows"
     source = source_of(run)
@@ -72,6 +77,9 @@ def prepare(run: Run) -> dict[str, Any]:
     drawn = drawn_of(recipe, run)
     work = scratch_of(rows, source)
     work.mkdir(parents=True, exist_ok=True)
+    for left in work.parent.glob("tokens-*"):
+        if left != work and work.parent == rows:
+            left.rmtree()
     jobs = jobs_of(run, recipe, drawn, work)
     tokenise_all(jobs)
     streams = {

@@ -6,7 +6,6 @@ engine that calls a function of plain values, an Apache Beam pipeline for one, c
 
 import multiprocessing
 import os
-import signal
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ from etils import epath
 
 from jaxmlda.config import Recipe, load
 from jaxmlda.corpus import Corpus, Trial
-from jaxmlda.progress import bar
+from jaxmlda.progress import bar, workers
 from jaxmlda.rows import tokens
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.verbs.command import cores
@@ -84,8 +83,8 @@ def block(examples: dict[str, Any]) -> tokens.Block:
 
 
 def _begin() -> None:
-    """Of every process: the parent alone hears the interrupt, and TensorFlow keeps to one core."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Of every process: TensorFlow keeps to one core."""
+    workers.begin()
     # Its C++ half reports every missing GPU as an error; its real errors come as exceptions.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
