@@ -1,13 +1,20 @@
 """Sentences: nothing is lost, and what looks like an end and is none splits nothing."""
 
+import re
+from unittest import mock
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from streams_case import TEXTS
 
-from jaxmlda.streams.sentences import sentences, split, trimmed
+from jaxmlda.streams.sentences import BRACKETS, END, _inside, _pairs, sentences, split, trimmed
 from jaxmlda.world import World
 
+MODULE = "jaxmlda.streams.sentences"
+FIRST_SPACE = r"(?<![^\S\n])"
+SLOW_END = re.compile(END.pattern.replace(FIRST_SPACE, ""))
+BRACKETED = st.text(st.sampled_from("a.。!「」（）()[]\n  \t\r\u2028\u3000A"), max_size=40)
 SIGNS = st.text(st.sampled_from("aA1 .!?…\n「」（）()。！？．とp亜ァ\u3000\"'”"), max_size=30)
 
 
@@ -65,3 +72,72 @@ def test_every_fact_of_the_embedded_world_is_a_sentence():
         for language, text in abstract.texts.items():
             found = {trimmed(text, span) for span in sentences(text)}
             assert {fact.sentence[language] for fact in abstract.facts} <= found
+
+
+class Letter(str):
+    """A letter that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        Letter.compared += 1
+        return str.__eq__(self, other)
+
+
+def slow_inside(text):
+    """The outermost pair around every character, each closer looked for among all open brackets."""
+    found, waiting = {}, []
+    for place, letter in enumerate(text):
+        if letter == "\n":
+            waiting.clear()
+        elif letter in BRACKETS:
+            waiting.append((BRACKETS[letter], place))
+        elif any(closer == letter for closer, _ in waiting):
+            while True:
+                closer, begin = waiting.pop()
+                if closer == letter:
+                    break
+            found.update(dict.fromkeys(range(begin + 1, place), (begin, place)))
+    return found
+
+
+def comparisons(function, text):
+    """How many letters a function compares in a text."""
+    Letter.compared = 0
+    function([Letter(letter) for letter in text])
+    return Letter.compared
+
+
+@given(st.one_of(TEXTS, SIGNS, BRACKETED))
+def test_sentences_are_those_of_the_slow_search_for_brackets_and_line_ends(text):
+    assert _inside(text) == slow_inside(text)
+    with mock.patch(f"{MODULE}._inside", slow_inside), mock.patch(f"{MODULE}.END", SLOW_END):
+        slow = sentences(text)
+    assert sentences(text) == slow
+
+
+@pytest.mark.parametrize(
+    "text", ["(" * 50 + "a" * 100, "([" * 50 + "a)" * 50, "(" * 50 + "a\n" * 50, "(" * 50 + ")" * 50]
+)
+def test_twice_the_text_compares_at_most_twice_the_letters_for_brackets(text):
+    doubled = "".join(letter * 2 for letter in text)
+    assert comparisons(_pairs, doubled) <= 2 * comparisons(_pairs, text)
+
+
+def test_open_brackets_are_not_gone_through_at_every_letter():
+    text = "(" * 50 + "a" * 100
+    assert comparisons(slow_inside, text) > 100 * 50
+    assert comparisons(_pairs, text) <= 4 * len(text)
+
+
+def test_nested_brackets_are_one_pair_and_pairs_side_by_side_do_not_overlap():
+    assert _pairs("(" * 50 + ")" * 50) == [(0, 99)]
+    assert _pairs("(a)「b(c)」(d [e]") == [(0, 2), (3, 8), (12, 14)]
+
+
+@pytest.mark.parametrize("spaces", [" " * 20, " \t\u3000\r" * 5])
+def test_a_line_end_is_looked_for_at_the_first_of_its_spaces_alone(spaces):
+    text = f"a{spaces}\nb"
+    assert [place for place in range(len(text)) if END.match(text, place)] == [1]
+    assert len([place for place in range(len(text)) if SLOW_END.match(text, place)]) == len(spaces) + 1

@@ -6,6 +6,7 @@ Japanese alone. One set of rules serves both languages, so mixed text needs no g
 
 import itertools
 import re
+from collections.abc import Iterable
 
 BRACKETS = dict(zip("([（「『［〔〈《【“", ")]）」』］〕〉》】”", strict=True))
 CLOSERS = "\"'’”)]）」』］〕〉》】"
@@ -14,7 +15,9 @@ JAPANESE = r"\u3040-\u30ff\u3400-\u9fff々〆ー"
 END = re.compile(
     rf"(?P<wide>(?:[。｡！？]|(?<![0-9０-９])．|．(?![0-9０-９])|(?<=[！？])[!?]|(?<=[{JAPANESE}])[.!?](?![A-Za-z0-9.])"
     rf"|(?<=[)\]）］」』])\.(?=[A-Z{JAPANESE}]))+)"
-    r"|(?P<narrow>[.!?…]+)|(?P<line>[^\S\n]*\n\s*)"
+    # A line end begins with the first of its spaces: were it looked for at each of them, many spaces would take the
+    # square of their number.
+    r"|(?P<narrow>[.!?…]+)|(?P<line>(?<![^\S\n])[^\S\n]*\n\s*)"
 )
 
 
@@ -86,19 +89,29 @@ def trimmed(text: str, span: Span) -> Span:
 
 def _inside(text: str) -> dict[int, Span]:
     """For every character between two brackets that match on one line, the outermost pair of brackets."""
-    found: dict[int, Span] = {}
+    return {place: pair for pair in _pairs(text) for place in range(pair[0] + 1, pair[1])}
+
+
+def _pairs(letters: Iterable[str]) -> list[Span]:
+    """Places of the outermost brackets that match on one line, in order; no two pairs overlap."""
+    found: list[Span] = []
     waiting: list[tuple[str, int]] = []
-    for place, letter in enumerate(text):
+    counts = dict.fromkeys(BRACKETS.values(), 0)
+    for place, letter in enumerate(letters):
         if letter == "\n":
             waiting.clear()
+            counts = dict.fromkeys(counts, 0)
         elif letter in BRACKETS:
             waiting.append((BRACKETS[letter], place))
-        elif any(letter == closer for closer, _ in waiting):
-            while True:
+            counts[BRACKETS[letter]] += 1
+        elif counts.get(letter):
+            closer = ""
+            while closer != letter:
                 closer, begin = waiting.pop()
-                if closer == letter:
-                    break
-            found.update(dict.fromkeys(range(begin + 1, place), (begin, place)))
+                counts[closer] -= 1
+            while found and found[-1][0] > begin:
+                found.pop()
+            found.append((begin, place))
     return found
 
 
