@@ -125,7 +125,7 @@ def test_jsonl_with_one_text_and_its_language_by_record(tmp_path):
 def test_jsonl_without_ids_takes_file_and_line_where_asked_for(tmp_path):
     assert reasons(of(tmp_path, "jsonl", {"en": EN})) == ["no id"]
     (item,) = of(tmp_path, "jsonl", {"en": EN}, columns={"id": "@place"})
-    assert item.id == f"{tmp_path.name}/input:1"
+    assert item.id == f"{tmp_path.name}/input.jsonl:1"
 
 
 def test_jsonl_tells_each_fault_by_its_line(tmp_path):

@@ -96,6 +96,83 @@ def test_a_deletion_withdraws_what_was_read_and_a_later_record_may_come_back(tmp
     assert counts["records"] == counts["read"] + counts["superseded"] == 4
 
 
+def test_a_newer_version_that_is_filtered_takes_the_place_of_the_older_and_leaves_a_translation(tmp_path):
+    place = Place("file", 9)
+    items = [found("a", 1, version=1, en=EN), found("b", 2, version=1, en=EN), found("b", 3, ja=JA)]
+    items += [Filtered("no abstract", place, "a", 2), Filtered("no abstract", place, "b\x00", 1)]
+    documents, counts, _ = gathered(tmp_path, *items, found("c", 4, en=EN), Filtered("no abstract", place, "c", 2))
+    assert documents == [Document("b", ja=JA), Document("c", EN)]
+    expected = {"records": 7, "read": 2, "merged": 0, "superseded": 2, "filtered": 3}
+    assert {name: counts[name] for name in expected} == expected
+
+
+def test_an_older_version_after_a_filtered_newer_one_does_not_hold_but_an_equal_one_does(tmp_path):
+    place = Place("file", 9)
+    items = [Filtered("no abstract", place, "a", 3), found("a", 1, version=2, en=EN)]
+    documents, counts, _ = gathered(tmp_path, *items, found("b", 2, en=EN))
+    assert (documents, counts["superseded"], counts["records"]) == ([Document("b", EN)], 1, 3)
+    documents, _, _ = gathered(tmp_path, *items, found("a", 3, version=3, en="Third."))
+    assert documents == [Document("a", "Third.")]
+    documents, _, _ = gathered(tmp_path, *items, Deleted("a", place), found("a", 4, version=1, en=EN))
+    assert documents == [Document("a", EN)]
+
+
+def test_a_newer_version_whose_texts_are_filtered_takes_the_place_of_the_older(tmp_path):
+    items = [found("a", 1, version=1, en=EN), found("a", 2, version=2, en="Zinc."), found("b", 3, en=EN)]
+    documents, counts, _ = gathered(tmp_path, *items, rules=Rules(min_chars=12))
+    assert (documents, counts["superseded"], counts["filtered"]) == ([Document("b", EN)], 1, 1)
+
+
+def test_a_newer_version_that_is_faulty_leaves_the_older(tmp_path):
+    items = [found("a", 1, version=1, en=EN), found("a", 2, version=2, en="\ud800")]
+    documents, counts, _ = gathered(tmp_path, *items)
+    assert (documents, counts["quarantined"], counts["superseded"]) == ([Document("a", EN)], 1, 0)
+
+
+def test_a_citation_whose_newer_version_has_no_abstract_goes(tmp_path):
+    def citation(pmid, version, abstract):
+        article = f"<Article><ArticleTitle>T</ArticleTitle>{abstract}</Article>"
+        told = f'<MedlineCitation><PMID Version="{version}">{pmid}</PMID>{article}</MedlineCitation>'
+        return f"<PubmedArticle>{told}</PubmedArticle>"
+
+    text = f"<Abstract><AbstractText>{EN}</AbstractText></Abstract>"
+    records = "\n".join([citation(1, 1, text), citation(2, 1, text), citation(1, 2, ""), citation(2, 2, text)])
+    (tmp_path / "p.xml").write_text(f"<PubmedArticleSet>{records}</PubmedArticleSet>")
+    card = intake.read([inputs.make("pubmed_xml", [str(tmp_path / "p.xml")], {})], tmp_path / "corpus")
+    assert [document.id for document in Corpus(tmp_path / "corpus")] == ["2"]
+    expected = {"records": 4, "read": 1, "merged": 0, "superseded": 2, "filtered": 1, "quarantined": 0}
+    assert {name: card[name] for name in expected} == expected
+
+
+VERSIONED = st.lists(
+    st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.sampled_from(["one", "two", None])), max_size=10
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VERSIONED)
+def test_versions_found_and_filtered_are_those_of_a_plain_loop(tmp_path_factory, records):
+    """Of the records of an id that have versions the last of the highest version holds; filtered ones hold nothing."""
+    versioned, plain, items = {}, {}, []
+    for line, (identity, version, text) in enumerate(records, start=1):
+        if text is None:
+            items.append(Filtered("no abstract", Place("file", line), identity, version))
+        else:
+            items.append(
+                found(identity, line, version=version, **({"en": text} if version else {"ja": f"{text} {JA}"}))
+            )
+        if version and version >= versioned.get(identity, (0, None))[0]:
+            versioned[identity] = (version, text)
+        elif not version and text:
+            plain.setdefault(identity, text)
+    documents, counts, _ = gathered(tmp_path_factory.mktemp("join"), *items, rules=Rules())
+    texts = {one.id: (one.en.partition(" ")[0] or None, one.ja.partition(" ")[0] or None) for one in documents}
+    expected = {one: (versioned.get(one, (0, None))[1], plain.get(one)) for one in "ab"}
+    assert texts == {one: both for one, both in expected.items() if any(both)}
+    ends = ("read", "merged", "superseded", "filtered", "quarantined")
+    assert counts["records"] == len(records) == sum(counts[name] for name in ends)
+
+
 TEXTS = st.fixed_dictionaries({}, optional={"en": st.sampled_from(["one", "two"]), "ja": st.sampled_from(["一", "二"])})
 RECORDS = st.lists(st.tuples(st.sampled_from("abc"), TEXTS.filter(bool)), max_size=12)
 
@@ -158,6 +235,26 @@ def test_texts_are_normalised_only_where_asked_for(tmp_path):
     assert gathered(tmp_path, item)[0][0].ja == "ｱﾙﾌｧ １２㎎"
     document = gathered(tmp_path, item, rules=Rules(nfkc=True))[0][0]
     assert (document.ja, document.keywords) == ("アルファ 12mg", {"ja": ["1"]})
+
+
+def test_normalising_leaves_ids_clusters_and_origins_as_they_are(tmp_path):
+    fields = {"source": "Ａ①", "licence": "ＣＣ", "cluster": "ｱ", "subjects": ["①"], "titles": {"ja": "ｱ"}}
+    document = gathered(tmp_path, found("ﬁ①", ja="ｱ", **fields), rules=Rules(nfkc=True))[0][0]
+    assert (document.id, document.source, document.licence, document.cluster) == ("ﬁ①", "Ａ①", "ＣＣ", "ｱ")
+    assert (document.ja, document.titles, document.subjects) == ("ア", {"ja": "ア"}, ["1"])
+    two = gathered(tmp_path, found("①", en=EN), found("1", 2, en="Other text."), rules=Rules(nfkc=True))[0]
+    assert [one.id for one in two] == ["①", "1"]
+
+
+@pytest.mark.parametrize("field", ["titles", "keywords", "paraphrases"])
+def test_a_language_that_is_no_text_goes_with_what_is_in_it(tmp_path, field):
+    (document,), counts, _ = gathered(tmp_path, found("a", en=EN, **{field: {"\ud800": "zinc"}}))
+    assert (document, counts["quarantined"]) == (Document("a", EN), 0)
+
+
+def test_half_a_pair_in_the_language_of_a_question_is_faulty(tmp_path):
+    counts = gathered(tmp_path, found("a", en=EN, qa=[("\ud800", "Q?", "A")]))[1]
+    assert counts["reasons"] == {"broken characters": 1}
 
 
 def test_filters_take_texts_and_records_of_which_no_text_is_left(tmp_path):

@@ -6,6 +6,7 @@ import re
 
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -214,6 +215,38 @@ def test_a_torn_gz_file_is_refused(tmp_path):
         terms_of("tsv", path, tmp_path)
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, bytes])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("name", "text"), [("tsv", "zinc\t亜鉛\r\ntaste\t味覚\r\n"), ("jmdict", JMDICT), ("edict", EDICT)]
+)
+def test_a_packed_dictionary_and_one_in_utf16_give_the_same_terms(tmp_path, pack, encoding, name, text):
+    paths = [tmp_path / "plain" / "d", tmp_path / "packed" / "d"]
+    said = text.replace('encoding="UTF-8"', f'encoding="{encoding.removesuffix("-sig")}"')
+    for path, data in zip(paths, (text.encode(), pack(said.encode(encoding))), strict=True):
+        path.parent.mkdir()
+        path.write_bytes(data)
+    (found, counts, _), (expected, told, _) = (terms_of(name, path, tmp_path) for path in paths)
+    assert (found, counts) == (expected, told)
+    assert len(found) > 3
+
+
+def test_a_torn_zst_file_is_refused(tmp_path):
+    path = tmp_path / "t.tsv.zst"
+    path.write_bytes(zstandard.compress(b"zinc\tx\n" * 1000)[:-3])
+    with pytest.raises(UserError, match=r"t\.tsv\.zst: cannot be unpacked"):
+        terms_of("tsv", path, tmp_path)
+
+
+def test_two_files_of_one_name_do_not_share_concepts(tmp_path):
+    for folder, line in (("a", "zinc\t亜鉛\n"), ("b", "taste\t味覚\n")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "t.tsv").write_text(line)
+    with pytest.raises(UserError, match=r"a/t\.tsv and .*b/t\.tsv: concepts are called after the file's name"):
+        lexicons.check("tsv", [tmp_path / "a/t.tsv", tmp_path / "b/t.tsv"])
+    lexicons.check("mrconso", [tmp_path / "a/t.tsv", tmp_path / "b/t.tsv"])
+
+
 def test_translations_come_preferred_first_and_in_a_stable_order(tmp_path):
     lexicon = made(
         tmp_path,
@@ -371,6 +404,21 @@ def test_the_verb_names_what_it_cannot_use(corpus, tmp_path):
     for fault, words in cases.items():
         with pytest.raises(UserError, match=fault):
             verb.run(["lexicon", *words])
+
+
+def test_what_cannot_be_read_is_told_before_a_bar_or_a_file_is_made(corpus, tmp_path, capsys):
+    table = tmp_path / "t.tsv"
+    table.write_text("zinc\t亜鉛\n")
+    cases = {
+        "--format cvs: there is no such format": [str(table), "--format=cvs"],
+        f"{tmp_path}: is a folder; name the files in it": [str(table), str(tmp_path), "--format=tsv"],
+        f"{tmp_path}/gone: there is no such file": [str(table), f"{tmp_path}/gone", "--format=tsv"],
+    }
+    for fault, words in cases.items():
+        with pytest.raises(UserError, match=re.escape(fault)):
+            verb.run(["lexicon", str(corpus), *words, "--name=mine"])
+    assert capsys.readouterr().err == ""
+    assert not (corpus / "lexicons").exists()
 
 
 def test_a_world_comes_with_its_lexicon_which_can_be_kept_under_another_name(tmp_path):

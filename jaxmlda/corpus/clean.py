@@ -6,6 +6,7 @@ In: `Found`; out: a `Part` of a document, or the word that the record is faulty 
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from jaxmlda.corpus import script
@@ -80,6 +81,13 @@ class Cleaner:
             return self._faulty(found, "wrong language", f"the text in `{wrong[0]}` is not written as that language is")
         return self._filtered(found, part)
 
+    def identity(self, given: str) -> str:
+        """An id as the documents have it; empty where it cannot be one."""
+        try:
+            return self._plain(given)
+        except _Broken:
+            return ""
+
     def _filtered(self, found: Found, part: Part) -> Part | Filtered:
         """The part with those texts that no filter takes away; none is left: it is filtered as its last text is."""
         reasons = {language: self._against(text, language) for language, text in part.texts.items()}
@@ -87,7 +95,7 @@ class Cleaner:
         kept = {language: text for language, text in part.texts.items() if not reasons[language]}
         if kept:
             return part._replace(texts=kept)
-        return Filtered(next(reversed(reasons.values()), "no text"), found.place)
+        return Filtered(next(reversed(reasons.values()), "no text"), found.place, part.id, part.version)
 
     def _against(self, text: str, language: str) -> str:
         """What speaks against a text; nothing is an empty string."""
@@ -107,34 +115,44 @@ class Cleaner:
     def _part(self, found: Found) -> Part:
         texts = {language: self._text(text) for language, text in found.texts.items()}
         return Part(
-            id=self._text(found.id),
+            id=self._plain(found.id),
             file=found.place.file,
             line=found.place.line,
             version=found.version,
             texts={language: text for language, text in texts.items() if text},
-            titles={lang: title for lang, title in ((k, self._line(v)) for k, v in found.titles.items()) if title},
-            keywords={language: words for language, given in found.keywords.items() if (words := self._words(given))},
+            titles={lang: title for lang, v in _ours(found.titles) if (title := _line(self._text(v)))},
+            keywords={lang: words for lang, given in _ours(found.keywords) if (words := self._words(given))},
             subjects=self._words(found.subjects),
             year=found.year if abs(found.year) <= LAST_YEAR else 0,
-            source=self._line(found.source),
-            licence=self._line(found.licence),
-            paraphrases={lang: words for lang, given in found.paraphrases.items() if (words := self._words(given))},
-            qa=[[language, self._text(question), self._text(answer)] for language, question, answer in found.qa],
-            cluster=self._line(found.cluster),
+            source=_line(self._plain(found.source)),
+            licence=_line(self._plain(found.licence)),
+            paraphrases={lang: words for lang, given in _ours(found.paraphrases) if (words := self._words(given))},
+            qa=[[self._plain(lang), self._text(question), self._text(answer)] for lang, question, answer in found.qa],
+            cluster=_line(self._plain(found.cluster)),
         )
 
     def _text(self, text: str) -> str:
-        """A text without control characters, its lines ended by LF, normalised where asked for."""
+        """A text as it is stored, normalised where asked for."""
+        plain = self._plain(text)
+        return unicodedata.normalize("NFKC", plain).strip() if self.rules.nfkc else plain
+
+    def _plain(self, text: str) -> str:
+        """A text without control characters and blanks around it, its lines ended by LF; the form of ids."""
         if NOT_PLAIN.search(text):
             if SURROGATE.search(text):
                 raise _Broken("half of a surrogate pair stands in it")
             ended = LINE_END.sub("\n", text)
             self.mended += NOT_PLAIN.search(ended) is not None
             text = CONTROL.sub("", BLANK.sub(" ", ended))
-        return (unicodedata.normalize("NFKC", text) if self.rules.nfkc else text).strip()
-
-    def _line(self, text: str) -> str:
-        return " ".join(line.strip() for line in self._text(text).split("\n"))
+        return text.strip()
 
     def _words(self, given: Any) -> list[str]:
         return [word for word in map(self._text, given) if word]
+
+
+def _ours(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((language, value) for language, value in values.items() if language in LANGUAGES)
+
+
+def _line(text: str) -> str:
+    return " ".join(line.strip() for line in text.split("\n"))

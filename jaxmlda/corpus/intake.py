@@ -19,7 +19,7 @@ from etils import epath
 from jaxmlda.corpus.clean import Cleaner, Rules
 from jaxmlda.corpus.formats.base import Deleted, Faulty, Filtered, Found, Item
 from jaxmlda.corpus.formats.compressed import watched
-from jaxmlda.corpus.inputs import Input
+from jaxmlda.corpus.inputs import Input, apart
 from jaxmlda.corpus.join import Join
 from jaxmlda.corpus.store import write
 from jaxmlda.errors import UserError
@@ -115,12 +115,14 @@ def _take(item: Item, gathering: Gathering, quarantine: BinaryIO) -> None:
     tally, join = gathering.tally, gathering.join
     if isinstance(item, Deleted):
         tally.deletions += 1
-        join.delete(item.id)
+        join.delete(gathering.cleaner.identity(item.id))
         return
     tally.records += 1
     taken = gathering.cleaner(item) if isinstance(item, Found) else item
     if isinstance(taken, Filtered):
         tally.filtered[taken.reason] += 1
+        if taken.version and (identity := gathering.cleaner.identity(taken.id)):
+            join.supersede(identity, taken.version)
         return
     if not isinstance(taken, Faulty):
         before = join.add(taken)
@@ -178,7 +180,8 @@ def read(
     What is in the folder stays until the new documents are ready to be written.
     """
     home, rules = epath.Path(folder), rules or Rules()
-    size = sum(file.stat().length for one in inputs for file in one.files)
+    apart(inputs)
+    size = sum(file.stat().length for one in inputs for file in one.every_file)
     with lock(folder), workplace(home) as work:
         quarantined = work / QUARANTINE
         with contextlib.closing(Join(work / "join.sqlite")) as join:
@@ -195,7 +198,7 @@ def _store(gathering: Gathering, home: epath.Path, inputs: Sequence[Input], rule
     if not counts["read"]:
         raise UserError(f"{home}: none of {counts['records']} records became a document: {_nothing(counts)}")
     asked = {name: value for name, value in rules._asdict().items() if value}
-    files = [(one, file) for one in inputs for file in one.files]
+    files = [(one, file) for one in inputs for file in one.every_file]
     with bar(files, label="digests of the input", unit="file") as waiting:
         source = {"read": {"files": [one.described(file) for one, file in waiting], "rules": asked}}
     with bar(gathering.join, total=counts["read"], label=f"write {home}", unit="document") as documents:

@@ -17,14 +17,20 @@ from jaxmlda.errors import UserError
 
 CACHE_KIB = 64 * 1024
 SETTINGS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", f"cache_size = -{CACHE_KIB}")
-TABLE = "CREATE TABLE documents (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, parts TEXT NOT NULL)"
+TABLES = (
+    "CREATE TABLE documents (number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, parts TEXT NOT NULL)",
+    # Of ids whose newer version was filtered, that version: an older one that comes later does not hold.
+    "CREATE TABLE floors (id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
+)
+RAISED = "INSERT INTO floors VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET version = max(version, excluded.version)"
 
 
 class Join:
     """The documents so far, in a file of their own that goes when the join is closed.
 
     `parts` counts the records that documents are made of, `documents` the documents, `identical` the records that
-    brought no new text, `superseded` those that a newer version replaced or a deletion withdrew.
+    brought no new text, `superseded` those that a newer version replaced, were it a filtered one, or a deletion
+    withdrew.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,7 +40,8 @@ class Join:
             self._store = sqlite3.connect(path, isolation_level=None)
             for setting in SETTINGS:
                 self._store.execute(f"PRAGMA {setting}")
-            self._store.execute(TABLE)
+            for table in TABLES:
+                self._store.execute(table)
             self._store.execute("BEGIN")
 
     @contextlib.contextmanager
@@ -61,6 +68,9 @@ class Join:
         is superseded at once. Without versions another text in a language that is there is a contradiction.
         """
         with self._storing():
+            if part.version and part.version < self._floor(part.id):
+                self.superseded += 1
+                return None
             known = self._parts(part.id)
             if known is None:
                 self._store.execute("INSERT INTO documents (id, parts) VALUES (?, ?)", (part.id, _dump([part])))
@@ -72,6 +82,10 @@ class Join:
     def _parts(self, identity: str) -> list[Part] | None:
         row = self._store.execute("SELECT parts FROM documents WHERE id = ?", (identity,)).fetchone()
         return None if row is None else _load(row[0])
+
+    def _floor(self, identity: str) -> int:
+        row = self._store.execute("SELECT version FROM floors WHERE id = ?", (identity,)).fetchone()
+        return row[0] if row else 0
 
     def _join(self, known: list[Part], part: Part) -> Place | None:
         if any(part.content == other.content for other in known):
@@ -105,6 +119,20 @@ class Join:
             known = self._parts(identity)
             if known:
                 self._replace(known, [])
+            self._store.execute("DELETE FROM floors WHERE id = ?", (identity,))
+
+    def supersede(self, identity: str, version: int) -> None:
+        """A filtered record of an id and version: it takes the place of this version and of lower ones.
+
+        Records without a version stay, as a translation does.
+        """
+        with self._storing():
+            if version > 1:
+                self._store.execute(RAISED, (identity, version))
+            known = self._parts(identity) or []
+            kept = [part for part in known if not 0 < part.version <= version]
+            if len(kept) < len(known):
+                self._replace(known, kept)
 
     def __iter__(self) -> Iterator[Document]:
         """The documents in the order in which their ids came."""

@@ -21,7 +21,7 @@ def add(actions: Any) -> None:
     """The action's words."""
     made = actions.add_parser("lexicon", help="store a dictionary of terms beside a corpus")
     made.add_argument("corpus")
-    made.add_argument("paths", nargs="+", metavar="PATH", help="files of one format, .gz too")
+    made.add_argument("paths", nargs="+", metavar="PATH", help="files of one format, .gz and .zst too")
     made.add_argument("--format", required=True, help=", ".join(sorted(lexicons.FORMATS)))
     made.add_argument("--name", required=True, help="the lexicon is DIR/lexicons/NAME.parquet")
     made.add_argument("--max-bad", type=float, default=MAX_BAD, help="share of faulty records that is put up with")
@@ -32,6 +32,7 @@ def make_lexicon(folder: str, paths: list[str], named: str, name: str, max_bad: 
     if not (epath.Path(folder) / "card.json").exists():
         raise UserError(f"{folder}: holds no corpus (no card.json); make one with `jaxmlda corpus`")
     target = lexicon.path_of(folder, name)
+    lexicons.check(named, paths)
     quarantine = target.parent / f"{name}.quarantine.jsonl"
     failure = None
     with replacing(quarantine) as neighbour, neighbour.open("w") as stream:

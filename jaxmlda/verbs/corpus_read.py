@@ -63,7 +63,7 @@ def add(actions: argparse._SubParsersAction) -> None:
     group = made.add_argument_group("what to read (may be repeated; each option belongs to the --format before it)")
     group.add_argument(
         "--format", action=OfFormat, nargs="+", required=True, metavar=("FORMAT", "PATH"),
-        help="a format, then files, folders or globs; .gz and .zst are read too",
+        help="a format, then files, folders or globs; text files may be .gz or .zst",
     )  # fmt: skip
     group.add_argument("--column", action=OfFormat, nargs="+", metavar="OURS=THEIRS", help="name of a column")
     group.add_argument("--language", action=OfFormat, help="en or ja, for files of one language that do not say it")
@@ -72,7 +72,11 @@ def add(actions: argparse._SubParsersAction) -> None:
     group.add_argument("--source", action=OfFormat, help="source of records that do not name one")
     group.add_argument("--licence", action=OfFormat, help="licence of records that do not name one")
     made.add_argument("--out", required=True, help="folder of the corpus")
-    made.add_argument("--nfkc", action="store_true", help="bring texts to Unicode's form NFKC")
+    made.add_argument(
+        "--nfkc",
+        action="store_true",
+        help="bring texts, titles, keywords and subjects to Unicode's form NFKC; ids stay",
+    )
     made.add_argument("--min-chars", type=int, default=0, help="filter shorter texts")
     made.add_argument("--max-chars", type=int, default=0, help="filter longer texts")
     made.add_argument(

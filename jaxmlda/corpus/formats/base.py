@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from jaxmlda.corpus.formats.compressed import Torn, blocks, opened
 
 __all__ = ["READERS", "Deleted", "Faulty", "Filtered", "Found", "Item", "Options", "Place", "Reader", "excerpt"]
-__all__ += ["lines", "opened", "reader"]
+__all__ += ["lines", "opened", "raw_lines", "reader"]
 
 EXCERPT = 500
 LONGEST_LINE = 1 << 24
@@ -65,10 +65,15 @@ class Deleted(NamedTuple):
 
 
 class Filtered(NamedTuple):
-    """A record set aside because the user asked for it: score, script, length."""
+    """A record set aside because the user asked for it: score, script, length.
+
+    Where its format has versions it says whose version it was: the older ones of that id do not hold any more.
+    """
 
     reason: str
     place: Place
+    id: str = ""
+    version: int = 0
 
 
 Item = Found | Faulty | Deleted | Filtered
@@ -88,7 +93,8 @@ class Reader(NamedTuple):
     """A format: how its files end, one line about it, the function that reads it, and what options it knows.
 
     `takes` names those of the shared options that the format heeds; the others are refused, never passed over.
-    With `partners`, files that differ in their suffix only are one input, of which the first is read.
+    `files` gives the files that are read together with one, of which the first is the one to read. `prefix` gives what
+    the ids of a file's records begin with where the file's name is in them, None where the user did not ask for that.
     """
 
     name: str
@@ -97,7 +103,8 @@ class Reader(NamedTuple):
     read: Callable[[epath.Path, Any], Iterator[Item]]
     options: type[Options]
     takes: tuple[str, ...]
-    partners: bool
+    files: Callable[[epath.Path], list[epath.Path]] | None
+    prefix: Callable[[epath.Path, Any], str | None] | None
 
 
 READERS: dict[str, Reader] = {}
@@ -110,12 +117,13 @@ def reader(
     help: str,
     options: type[Options] = Options,
     takes: tuple[str, ...] = tuple(Options.model_fields),
-    partners: bool = False,
+    files: Callable[[epath.Path], list[epath.Path]] | None = None,
+    prefix: Callable[[epath.Path, Any], str | None] | None = None,
 ) -> Callable:
     """Registers a function `read(path, options) -> Iterator[Item]` as the reader of a format."""
 
     def register(read: Callable[[epath.Path, Any], Iterator[Item]]) -> Callable:
-        READERS[name] = Reader(name, suffixes, help, read, options, takes, partners)
+        READERS[name] = Reader(name, suffixes, help, read, options, takes, files, prefix)
         return read
 
     return register
@@ -134,7 +142,7 @@ def lines(path: epath.PathLike) -> Iterator[tuple[int, str | Faulty]]:
     UTF-8, or UTF-16 where a byte order mark says so. Lines end with LF or CRLF. Reading goes on after a broken line.
     """
     number = 0
-    for number, raw in enumerate(_raw_lines(_utf8(blocks(path))), start=1):
+    for number, raw in enumerate(raw_lines(path, LONGEST_LINE), start=1):
         place = Place(str(path), number)
         if isinstance(raw, Torn):
             yield number, Faulty("broken compression", place, excerpt(raw.args[1]), str(raw.args[0]))
@@ -142,6 +150,14 @@ def lines(path: epath.PathLike) -> Iterator[tuple[int, str | Faulty]]:
             yield number, Faulty("line too long", place, excerpt(raw), f"more than {LONGEST_LINE >> 20} MiB")
         else:
             yield number, _text(raw, place)
+
+
+def raw_lines(path: epath.PathLike, longest: int) -> Iterator[bytes | Torn]:
+    """Lines without their line feeds, UTF-16 written as UTF-8; of one that is too long only its beginning.
+
+    A file whose compression is damaged ends in `Torn`.
+    """
+    return _raw_lines(_utf8(blocks(path)), longest)
 
 
 def _text(raw: bytes, place: Place) -> str | Faulty:
@@ -171,8 +187,7 @@ def _utf8(stream: Iterable[bytes]) -> Iterator[bytes]:
         yield b"\xff"
 
 
-def _raw_lines(stream: Iterable[bytes]) -> Iterator[bytes | Torn]:
-    """Lines without their line feeds; of a line that is too long only its beginning is kept."""
+def _raw_lines(stream: Iterable[bytes], longest: int) -> Iterator[bytes | Torn]:
     kept, stream = bytearray(), iter(stream)
     while True:
         try:
@@ -183,7 +198,7 @@ def _raw_lines(stream: Iterable[bytes]) -> Iterator[bytes | Torn]:
         if block is None:
             break
         first, *others = block.split(b"\n")
-        kept += first[: max(0, LONGEST_LINE + 1 - len(kept))]
+        kept += first[: max(0, longest + 1 - len(kept))]
         if others:
             yield bytes(kept)
             *whole, last = others

@@ -24,6 +24,7 @@ class BicleanerOptions(Options):
     help="JParaCrawl: tab-separated `url [url] score en ja`, pairs from --min-score 0.7 on",
     options=BicleanerOptions,
     takes=("min_score",),
+    prefix=stem,
 )
 def read(path: epath.Path, options: BicleanerOptions) -> Iterator[Item]:
     """One item a line that is not blank: the last three columns are score, English, Japanese."""

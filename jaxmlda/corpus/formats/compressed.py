@@ -14,12 +14,20 @@ from typing import Any
 import zstandard
 from etils import epath
 
+SUFFIXES = (".gz", ".zst")
 GZIP, ZSTANDARD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 # Small blocks bound what one block of a highly compressed file can grow to.
 PACKED_BLOCK, PLAIN_BLOCK = 1 << 14, 1 << 20
 LARGEST_WINDOW = 1 << 31
 
 _watcher: ContextVar[Callable[[int], Any] | None] = ContextVar("watcher", default=None)
+
+
+def unpacked(name: str) -> str:
+    """The name of a file without the suffix of its compression."""
+    for suffix in SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
 
 
 class Torn(Exception):

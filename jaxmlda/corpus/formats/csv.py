@@ -4,18 +4,20 @@ A quoted field may hold delimiters, quotes and line ends. A quote that is never 
 """
 
 import csv
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from etils import epath
 from pydantic import Field
 
 from jaxmlda.corpus.formats.base import Faulty, Item, Place, excerpt, lines, reader
-from jaxmlda.corpus.formats.fields import FIELDS, PLACE, TEXTS, TableOptions, Wrong, found_of
+from jaxmlda.corpus.formats.compressed import unpacked
+from jaxmlda.corpus.formats.fields import FIELDS, PLACE, TEXTS, TableOptions, Wrong, found_of, listed, prefix
 from jaxmlda.errors import UserError
 
 LINES_OF_A_FIELD = 200
 UNCLOSED = "unexpected end of data"
+RETURNS = "its lines seem to end in CR alone, as those of old Macs do: turn them into LF (tr '\\r' '\\n')"
 csv.field_size_limit(1 << 30)
 
 Line = tuple[int, str | Faulty]
@@ -33,7 +35,7 @@ class Table:
     """The records of a file as lists of fields, each with the number of its first line."""
 
     def __init__(self, path: epath.Path, options: CsvOptions) -> None:
-        tab = path.name.removesuffix(".gz").removesuffix(".zst").endswith((".tsv", ".tab"))
+        tab = unpacked(path.name).endswith((".tsv", ".tab"))
         self.delimiter = (options.delimiter or ("\t" if tab else ",")).replace("\\t", "\t")
         if len(self.delimiter) != 1:
             raise UserError(f"--option delimiter={self.delimiter}: one character is needed, or \\t for a tab")
@@ -86,19 +88,32 @@ def columns(table: Iterator, path: epath.Path, options: CsvOptions) -> list[str]
     """The names of the columns, from the header; a header without what is needed makes the file unreadable."""
     _, _, header = next(table, (0, "", []))
     if isinstance(header, Faulty):
-        raise UserError(f"{path}, line 1: the header cannot be read ({header.reason}); mend it, or --option header=no")
-    names = options.names()
+        why = RETURNS if "\r" in header.record else "mend it, or --option header=no"
+        raise UserError(f"{path}, line 1: the header cannot be read ({header.reason}); {why}")
     header = [name.strip() for name in header]
+    if any("\r" in name for name in header):
+        raise UserError(f"{path}, line 1: {RETURNS}; its columns would be {listed(header)}")
+    if header:
+        check(header, path, options)
+    return header
+
+
+def check(header: list[str], path: epath.Path, options: CsvOptions) -> None:
+    """Refuses columns among which a needed one is missing, or one stands twice."""
+    names = options.names()
     there = {field for field in FIELDS if names.get(field) in header}
-    given = set(options.columns) - there - ({"id"} if names["id"] == PLACE else set())
+    placed = names.get("id") == PLACE
+    given = set(options.columns) - there - ({"id"} if placed else set())
     missing = sorted(given) or ([] if there & set(TEXTS) else ["en, ja or text"])
-    missing += [] if "id" in there or names["id"] == PLACE else ["id"]
-    if header and missing:
+    missing += [] if "id" in there or "id" in missing or placed else ["id"]
+    if missing:
         raise UserError(
-            f"{path}: no column for {', '.join(missing)}; its columns are {', '.join(header)}; name yours as in "
+            f"{path}: no column for {', '.join(missing)}; its columns are {listed(header)}; name yours as in "
             "--column en=abstract (an id of file and line: --column id=@place)"
         )
-    return header
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
+    if twice:
+        raise UserError(f"{path}, line 1: the column {listed(twice[:1])} stands twice; give each a name of its own")
 
 
 @reader(
@@ -107,6 +122,7 @@ def columns(table: Iterator, path: epath.Path, options: CsvOptions) -> list[str]
     help="tables with a header; --column OURS=THEIRS, --option delimiter=\\t, quotes=, header=",
     options=CsvOptions,
     takes=("columns", "language"),
+    prefix=prefix,
 )
 def read(path: epath.Path, options: CsvOptions) -> Iterator[Item]:
     """The rows of a file."""
@@ -117,7 +133,9 @@ def read(path: epath.Path, options: CsvOptions) -> Iterator[Item]:
             yield fields
             continue
         place = Place(str(path), number)
-        header = header or [str(column) for column in range(1, len(fields) + 1)]
+        if header is None:
+            header = [str(column) for column in range(1, len(fields) + 1)]
+            check(header, path, options)
         if len(fields) != len(header):
             yield Faulty("wrong columns", place, excerpt(text), f"{len(fields)} columns, {len(header)} are named")
             continue

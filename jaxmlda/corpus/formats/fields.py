@@ -5,8 +5,9 @@ In: what a line of JSON, a row of a table or of a spreadsheet holds; out: `Found
 
 import json
 import math
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from etils import epath
@@ -14,6 +15,7 @@ from pydantic import field_validator
 
 from jaxmlda.corpus import script
 from jaxmlda.corpus.formats.base import Faulty, Filtered, Found, Item, Options, Place, excerpt, lines
+from jaxmlda.corpus.formats.compressed import unpacked
 
 TEXTS = ("en", "ja", "text")
 FIELDS = (
@@ -23,6 +25,8 @@ FIELDS = (
 PLACE = "@place"
 SEPARATORS = re.compile("[;；\n]+")
 LAST_YEAR = 9999
+LAST_VERSION = (1 << 63) - 1
+LISTED, LONGEST_LISTED = 10, 40
 
 
 class Wrong(Exception):
@@ -90,6 +94,14 @@ def pick(record: Mapping[str, Any], name: str) -> Any:
     return value
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names for an error: the first ten, each in at most 40 characters, and how many more there are."""
+    given = [" ".join(name.split()) for name in names]
+    shown = [f"{name[:LONGEST_LISTED]}..." if len(name) > LONGEST_LISTED else name for name in given[:LISTED]]
+    more = f" and {len(given) - LISTED:,} more" if len(given) > LISTED else ""
+    return ", ".join(shown).encode("utf-8", "replace").decode() + more
+
+
 def text_of(value: Any, field: str) -> str:
     """A string; null is the empty one, anything else is wrong."""
     if value is None:
@@ -133,9 +145,12 @@ def qa_of(value: Any) -> list[tuple[str, str, str]]:
         return []
     if not isinstance(value, list | tuple) or not all(isinstance(pair, Mapping) for pair in value):
         raise Wrong("wrong type", "qa is a list of objects with language, question and answer")
-    return [
+    pairs = [
         tuple(text_of(pair.get(name), f"qa.{name}") for name in ("language", "question", "answer")) for pair in value
     ]
+    if not all(language in ("en", "ja") for language, _, _ in pairs):
+        raise Wrong("wrong type", "qa.language is en or ja")
+    return pairs
 
 
 def year_of(value: Any) -> int:
@@ -153,7 +168,7 @@ def version_of(value: Any) -> int:
     """A version: a whole number, or one written as such; 0 where there is none."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,18}", value):
         value = int(value)
-    return max(0, value) if isinstance(value, int) else 0
+    return min(max(0, value), LAST_VERSION) if isinstance(value, int) else 0
 
 
 def language_of(said: Any, text: str, options: Options, path: epath.PathLike) -> str | None:
@@ -184,6 +199,10 @@ def found_of(record: Mapping[str, Any], names: Mapping[str, str], options: Optio
     def get(field: str) -> Any:
         return pick(record, names[field]) if field in names else None
 
+    def identity() -> str:
+        return f"{prefix_of(place.file)}:{place.line}" if names.get("id") == PLACE else id_of(get("id"))
+
+    version = version_of(get("version"))
     texts = {language: text_of(get(language), language) for language in ("en", "ja") if get(language) is not None}
     titles = _by_language(record, names, "title", text_of)
     keywords = _by_language(record, names, "keywords", words_of)
@@ -191,14 +210,14 @@ def found_of(record: Mapping[str, Any], names: Mapping[str, str], options: Optio
     if single or (get("text") is not None and not texts):
         language = language_of(get("language"), single, options, place.file)
         if language is None:
-            return Filtered("language", place)
+            return Filtered("language", place, identity() if version else "", version)
         texts = {language: single} | texts
         titles = {language: text_of(get("title"), "title")} | titles
         keywords = {language: words_of(get("keywords"), "keywords")} | keywords
     if not texts:
         raise Wrong("no text", f"none of the columns {', '.join(names[one] for one in TEXTS if one in names)}")
     return Found(
-        id=_placed(place) if names["id"] == PLACE else id_of(get("id")),
+        id=identity(),
         place=place,
         texts=texts,
         titles=titles,
@@ -209,12 +228,18 @@ def found_of(record: Mapping[str, Any], names: Mapping[str, str], options: Optio
         licence=text_of(get("licence"), "licence"),
         cluster=text_of(get("cluster"), "cluster"),
         paraphrases=_by_language(record, names, "paraphrases", rewrites_of),
-        version=version_of(get("version")),
+        version=version,
         qa=qa_of(get("qa")),
     )
 
 
-def _placed(place: Place) -> str:
-    """An id for records that have none: folder, file and line."""
-    path = epath.Path(place.file)
-    return f"{path.parent.name}/{path.name.partition('.')[0]}:{place.line}"
+def prefix_of(file: str) -> str:
+    """What ids of file and line begin with: the folder and the name of the file, without its compression."""
+    whole = file if "://" in file else os.path.abspath(file)
+    folder, name = whole.split("/")[-2:]
+    return f"{folder}/{unpacked(name)}"
+
+
+def prefix(path: epath.PathLike, options: Options) -> str | None:
+    """That of a file whose records have no ids, as `--column id=@place` says."""
+    return prefix_of(str(path)) if options.columns.get("id") == PLACE else None

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from etils import epath
 
 from jaxmlda.corpus.formats.base import Faulty, Item, Place, excerpt, reader
-from jaxmlda.corpus.formats.compressed import tell
-from jaxmlda.corpus.formats.fields import PLACE, TEXTS, TableOptions, Wrong, found_of
+from jaxmlda.corpus.formats.compressed import GZIP, ZSTANDARD, tell
+from jaxmlda.corpus.formats.fields import PLACE, TEXTS, TableOptions, Wrong, found_of, listed, prefix
 from jaxmlda.errors import UserError
 
 ROWS = 1024
@@ -21,20 +21,39 @@ BROKEN = (pa.ArrowException, OSError, KeyError)
 
 def roots(schema: pa.Schema, options: TableOptions, path: epath.Path) -> list[str]:
     """The top columns that are needed; a file without text or id, or without a column that was named, is refused."""
-    there = {}
-    for field, name in options.names().items():
-        root = name if name in schema.names else name.partition(".")[0]
-        if root in schema.names:
-            there[field] = root
-    missing = sorted({field for field, name in options.columns.items() if name != PLACE} - set(there))
+    names = options.names()
+    placed = names.get("id") == PLACE
+    there = {field: root for field, name in names.items() if (root := root_of(schema, name, path))}
+    missing = sorted(set(options.columns) - set(there) - ({"id"} if placed else set()))
     missing += [] if missing or set(TEXTS) & set(there) else ["en, ja or text"]
-    missing += [] if "id" in there or "id" in missing or options.names()["id"] == PLACE else ["id"]
+    missing += [] if "id" in there or "id" in missing or placed else ["id"]
     if missing:
         raise UserError(
-            f"{path}: no column for {', '.join(missing)}; its columns are {', '.join(schema.names)}; name yours as in "
+            f"{path}: no column for {', '.join(missing)}; its columns are {listed(_named(schema))}; name yours as in "
             "--column en=translation.en (an id of file and row: --column id=@place)"
         )
     return sorted(set(there.values()))
+
+
+def root_of(schema: pa.Schema, name: str, path: epath.Path) -> str | None:
+    """The top column that holds a column, None where no such column is there."""
+    root, *inner = [name] if name in schema.names else name.split(".")
+    if schema.names.count(root) > 1:
+        raise UserError(f"{path}: the column {listed([root])} stands twice; give each a name of its own")
+    if root not in schema.names:
+        return None
+    kind = schema.field(root).type
+    for key in inner:
+        if not pa.types.is_struct(kind) or kind.get_field_index(key) < 0:
+            return None
+        kind = kind.field(key).type
+    return root
+
+
+def _named(schema: pa.Schema) -> Iterator[str]:
+    for column in schema:
+        inner = [one.name for one in column.type.fields] if pa.types.is_struct(column.type) else []
+        yield from (f"{column.name}.{name}" for name in inner) if inner else (column.name,)
 
 
 def batches(path: epath.Path, options: TableOptions) -> Iterator[pa.RecordBatch]:
@@ -44,6 +63,8 @@ def batches(path: epath.Path, options: TableOptions) -> Iterator[pa.RecordBatch]
     with path.open("rb") as stream:
         head = stream.read(6)
         stream.seek(0)
+        if head.startswith((GZIP, ZSTANDARD)):
+            raise UserError(f"{path}: Parquet and Arrow files are not read compressed; unpack it (gunzip, zstd -d)")
         if head.startswith(b"PAR1"):
             file = pq.ParquetFile(stream)
             for batch in file.iter_batches(ROWS, columns=roots(file.schema_arrow, options, path)):
@@ -99,6 +120,7 @@ def safe(path: epath.Path, options: TableOptions) -> Iterator[pa.RecordBatch | E
     help="a dataset's Parquet or Arrow files; --column en=translation.en",
     options=TableOptions,
     takes=("columns", "language"),
+    prefix=prefix,
 )
 def read(path: epath.Path, options: TableOptions) -> Iterator[Item]:
     """The rows of a file."""

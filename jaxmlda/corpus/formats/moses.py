@@ -10,11 +10,29 @@ from itertools import zip_longest
 from etils import epath
 
 from jaxmlda.corpus.formats.base import Faulty, Item, Options, Place, excerpt, lines, reader
-from jaxmlda.corpus.formats.pairs import COMPRESSED, pair, unpacked
+from jaxmlda.corpus.formats.compressed import SUFFIXES, unpacked
+from jaxmlda.corpus.formats.pairs import pair
 from jaxmlda.errors import UserError
 
 LANGUAGES = (".en", ".ja")
 Line = str | Faulty | None
+
+
+def prefix(path: epath.PathLike) -> epath.Path:
+    """The common name of the files of a corpus, given one of them or the name itself."""
+    path = epath.Path(path)
+    name = unpacked(path.name)
+    for language in LANGUAGES:
+        if name.endswith(language):
+            return path.parent / name.removesuffix(language)
+    return path
+
+
+def files(path: epath.PathLike) -> list[epath.Path]:
+    """Every file of the corpus that is read: both languages, and ids and scores where they exist."""
+    home = prefix(path)
+    found = (_beside(home, suffix) for suffix in (*LANGUAGES, ".ids", ".scores"))
+    return [file for file in found if file is not None]
 
 
 @reader(
@@ -22,7 +40,8 @@ Line = str | Faulty | None
     suffixes=LANGUAGES,
     help="two line-aligned files CORPUS.en-ja.en and CORPUS.en-ja.ja; either or the common name is given",
     takes=("min_score",),
-    partners=True,
+    files=files,
+    prefix=lambda path, options: prefix(path).name,
 )
 def read(path: epath.Path, options: Options) -> Iterator[Item]:
     """One item a line. A line that the other file lacks is faulty, for its partner may be any other line."""
@@ -56,26 +75,9 @@ def read(path: epath.Path, options: Options) -> Iterator[Item]:
             yield pair(id, place, en_line, ja_line, record=both, score=given, lowest=options.min_score)
 
 
-def prefix(path: epath.PathLike) -> epath.Path:
-    """The common name of the files of a corpus, given one of them or the name itself."""
-    path = epath.Path(path)
-    name = unpacked(path.name)
-    for language in LANGUAGES:
-        if name.endswith(language):
-            return path.parent / name.removesuffix(language)
-    return path
-
-
-def files(path: epath.PathLike) -> list[epath.Path]:
-    """Every file of the corpus that is read: both languages, and ids and scores where they exist."""
-    home = prefix(path)
-    found = (_beside(home, suffix) for suffix in (*LANGUAGES, ".ids", ".scores"))
-    return [file for file in found if file is not None]
-
-
 def _beside(home: epath.Path, suffix: str) -> epath.Path | None:
     """The file of a corpus with this suffix, plain or compressed."""
-    places = (home.parent / f"{home.name}{suffix}{packed}" for packed in ("", *COMPRESSED))
+    places = (home.parent / f"{home.name}{suffix}{packed}" for packed in ("", *SUFFIXES))
     return next((place for place in places if place.exists()), None)
 
 

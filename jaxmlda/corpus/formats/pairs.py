@@ -2,20 +2,13 @@
 
 import math
 from pathlib import PurePosixPath
+from typing import Any
 
 from jaxmlda.corpus.formats.base import Faulty, Filtered, Found, Item, Place, excerpt
-
-COMPRESSED = (".gz", ".zst")
-
-
-def unpacked(name: str) -> str:
-    """The name of a file without the suffix of its compression."""
-    for suffix in COMPRESSED:
-        name = name.removesuffix(suffix)
-    return name
+from jaxmlda.corpus.formats.compressed import unpacked
 
 
-def stem(path: object) -> str:
+def stem(path: object, options: Any = None) -> str:
     """The name in ids: that of the file without its folder, its compression and its last suffix."""
     return PurePosixPath(unpacked(str(path))).stem
 

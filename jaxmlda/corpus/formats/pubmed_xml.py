@@ -40,9 +40,10 @@ def _item(record: Element, place: Place) -> Item:
     article = citation.find("Article") if citation.tag == "MedlineCitation" else citation
     if article is None:
         return Faulty("no article", place, excerpt(flat(record)), f"PMID {flat(pmid)}")
+    version = _whole(pmid.get("Version", "1"))
     texts = {"en": _abstract(article.find("Abstract")), "ja": _japanese(citation)}
     if not any(texts.values()):
-        return Filtered("no abstract", place)
+        return Filtered("no abstract", place, flat(pmid), version)
     subjects = _texts(citation.iterfind("MeshHeadingList/MeshHeading/DescriptorName"))
     keywords = list(dict.fromkeys([*_texts(citation.iterfind("KeywordList/Keyword")), *subjects]))
     return Found(
@@ -55,7 +56,7 @@ def _item(record: Element, place: Place) -> Item:
         year=_year(article),
         source="PubMed",
         licence=flat(article.find("Abstract/CopyrightInformation")),
-        version=_whole(pmid.get("Version", "1")),
+        version=version,
     )
 
 

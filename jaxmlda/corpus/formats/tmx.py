@@ -22,6 +22,7 @@ CODES = {"bpt", "ept", "ph", "it", "ut"}
     suffixes=(".tmx",),
     help="TMX 1.4: units with English and Japanese (`en-US` and `ja-JP` count); --min-score",
     takes=("min_score",),
+    prefix=stem,
 )
 def read(path: epath.Path, options: Options) -> Iterator[Item]:
     """One item a unit; units without one of the two languages are filtered."""

@@ -47,7 +47,7 @@ def _senses(glosses: str) -> list[list[str]]:
     return [sense for sense in senses if sense]
 
 
-@register("edict", "EDICT or EDICT2 as text, UTF-8 or EUC-JP: `KANJI [kana] /gloss/gloss/`")
+@register("edict", "EDICT or EDICT2 as text, UTF-8 or EUC-JP: `KANJI [kana] /gloss/gloss/`", by_line=True)
 def read(path: epath.Path, log: Log) -> Iterator[Term]:
     """Every sense is a concept; preferred are its first gloss and the first form, a kana one where marked (uk)."""
     for number, text in texts(path, log, _encoding(path)):

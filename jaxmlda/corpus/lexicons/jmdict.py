@@ -16,6 +16,7 @@ from jaxmlda.corpus.lexicons.gloss import plain
 from jaxmlda.errors import UserError
 
 LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+ENCODING = re.compile(rb"""(<\?xml\b[^>]*?)\s+encoding\s*=\s*("[^"]*"|'[^']*')""")
 DECLARED = re.compile(rb"<!ENTITY\b")
 PLAIN = re.compile(rb"""\s+[\w.-]+\s+("[^"&%]*"|'[^'&%]*')\s*>""")
 
@@ -27,6 +28,8 @@ def _entries(path: epath.Path) -> Iterator[tuple[int, ElementTree.Element]]:
     try:
         for number, line in lines(path):
             _check(path, number, line)
+            # The lines are UTF-8, whatever the file was written in and says of itself.
+            line = ENCODING.sub(rb"\1", line, count=1) if number == 1 else line
             parser.feed(line + b"\n")
             for event, element in parser.read_events():
                 root = element if root is None else root

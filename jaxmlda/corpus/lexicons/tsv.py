@@ -40,7 +40,11 @@ def _fault(cells: list[str], columns: tuple[str, ...] | list[str]) -> str:
     return ""
 
 
-@register("tsv", "two columns English and Japanese, a third for the concept; a header `en ja concept` may stand first")
+@register(
+    "tsv",
+    "two columns English and Japanese, a third for the concept; a header `en ja concept` may stand first",
+    by_line=True,
+)
 def read(path: epath.Path, log: Log) -> Iterator[Term]:
     """Every row gives two terms, both preferred; without a concept column it is a concept of its own."""
     columns: tuple[str, ...] | list[str] = ()
