@@ -118,3 +118,20 @@ def test_what_is_written_of_a_published_model_reads_back_as_itself(read, stored)
     assert written["architectures"] == stored["architectures"]
     assert [written[f"{role}_token_id"] for role in special] == list(special.values())
     assert read(written) == model
+
+
+def test_numbers_by_which_windows_cannot_be_laid_out_are_refused(read):
+    qwen = PUBLISHED["qwen2.5-1.5b"] | {"use_sliding_window": True, "sliding_window": 1024, "max_window_layers": None}
+    with pytest.raises(UserError, match="max_window_layers is None; what works is a whole number from 0"):
+        read(qwen)
+    kinds = ["sliding_attention", "full_attention"] * 14
+    assert read(qwen, layer_types=kinds).windows() == [1024, None] * 14
+    assert read(qwen, use_sliding_window=False).windows() == [None] * 28
+    with pytest.raises(UserError, match="use_sliding_window is 'no'; what works is true or false"):
+        read(qwen, use_sliding_window="no")
+    for pattern in (0, None):
+        with pytest.raises(UserError, match=r"sliding_window_pattern is .*; what works is a whole number from 1"):
+            read(GEMMA3, sliding_window_pattern=pattern)
+    for window in (0, -1, "7"):
+        with pytest.raises(UserError, match=r"sliding_window is .*; what works is a whole number from 1"):
+            read(MISTRAL, sliding_window=window)

@@ -216,6 +216,50 @@ def test_tables_of_rotary_angles_and_a_tied_head_that_is_written_too_are_no_surp
     same_bits(huggingface.read_params(tmp_path, decoder.config, like(decoder)), sharp(decoder))
 
 
+@pytest.mark.parametrize("kind", ["one number", "last row", "shape"])
+def test_a_tied_head_that_is_not_the_table_is_refused(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr(huggingface.read, "COMPARED_ROWS", 5)
+    decoder = small_decoder(tied_embeddings=True)
+    huggingface.write(tmp_path, decoder.config, sharp(decoder), SPECIAL)
+    head = np.array(sharp(decoder)["embedding"])
+    if kind == "shape":
+        head = head[:-1]
+    else:
+        head[-1 if kind == "last row" else 3, 7] += 1
+    rewritten(tmp_path, lambda tensors: tensors.update({"lm_head.weight": head}))
+    assert "tie_word_embeddings is true, but lm_head.weight is not" in refusal(tmp_path, tied_embeddings=True)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"weight_map": {}}', '{"weight_map": {"a": 1}}', '{"weight_map": []}'])
+def test_an_index_without_its_map_is_refused(folder, text):
+    (folder / "model.safetensors.index.json").write_text(text)
+    assert "model.safetensors.index.json: weight_map is needed, a mapping" in refusal(folder)
+
+
+def test_a_tensor_that_the_index_does_not_name_is_surplus(folder):
+    rewritten(folder, lambda tensors: tensors.update({"q.bias": np.zeros(3, np.float32)}))
+    split(folder)
+    path = folder / "model.safetensors.index.json"
+    index = json.loads(path.read_text())
+    del index["weight_map"]["q.bias"]
+    path.write_text(json.dumps(index))
+    assert "missing: []; surplus: ['q.bias']" in refusal(folder)
+
+
+def test_a_tensor_that_two_files_hold_is_refused(folder):
+    split(folder)
+    tensors = load_file(folder / "model-00001-of-00003.safetensors")
+    extra = load_file(folder / "model-00002-of-00003.safetensors")
+    save_file(extra | {min(tensors): tensors[min(tensors)]}, folder / "model-00002-of-00003.safetensors")
+    said = refusal(folder)
+    assert f"has a {min(tensors)} too, which model-00001-of-00003.safetensors has" in said
+
+
+def test_tensors_of_more_digits_than_parameters_have_are_refused(folder):
+    rewritten(folder, lambda tensors: tensors.update({"model.norm.weight": np.full(16, 1 / 3)}))
+    assert "model.norm.weight has format F64, which no format of parameters holds" in refusal(folder)
+
+
 @pytest.mark.parametrize("layer", [0, 1])
 def test_a_tensor_of_another_shape_is_named_with_both_shapes(folder, layer):
     name = f"model.layers.{layer}.mlp.gate_proj.weight"
@@ -277,7 +321,28 @@ def test_keys_that_older_configurations_leave_out_have_their_old_meaning(folder)
         ({"hidden_size": None}, "hidden_size is needed, a number, and is None"),
         ({"num_hidden_layers": "2"}, "num_hidden_layers is needed, a number, and is '2'"),
         ({"num_key_value_heads": 3}, r"heads \(4\) must be a multiple of kv_heads \(3\)"),
-        ({"intermediate_size": 0}, "mlp_size: .*greater than 0"),
+        ({"intermediate_size": 0}, "intermediate_size is 0; what works is a whole number from 1"),
+        ({"num_hidden_layers": 2.0}, r"num_hidden_layers is 2\.0; what works is a whole number from 1 to 10000"),
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers is 1000000000; what works .* to 10000"),
+        ({"num_attention_heads": 0, "head_dim": None}, "num_attention_heads is 0; what works"),
+        ({"num_key_value_heads": 0}, "num_key_value_heads is 0; what works"),
+        ({"architectures": 5}, "architectures 5 is not supported; .* in a list of one"),
+        ({"architectures": ["FooForCausalLM", "LlamaForCausalLM"]}, "is not supported"),
+        ({"rope_scaling": "linear"}, "rope_scaling is 'linear'; what works is a mapping"),
+        ({"rope_parameters": [1]}, r"rope_parameters is \[1\]; what works is a mapping"),
+        ({"rope_scaling": {"type": ["x"], "factor": 2.0}}, r"rope_scaling.type is \['x'\]; understood are 'default'"),
+        ({"rope_scaling": {"rope_type": "linear", "type": "dynamic", "factor": 2.0}}, "'linear' and type is 'dynamic'"),
+        ({"rope_scaling": {"type": "yarn", "factor": 2.0, "beta_slow": 0}}, "slow: .*greater than 0"),
+        (
+            {"rope_scaling": {"type": "yarn", "factor": 2.0}, "rope_theta": 1},
+            r"rope_theta \(1.0\) must be above 1, yarn",
+        ),
+        ({"rope_parameters": {"rope_theta": 0}}, "rope_theta: .*greater than 0"),
+        ({"rope_theta": float("inf")}, "rope_theta: .*finite"),
+        ({"rms_norm_eps": -1}, ": rms_norm_eps: .*greater than 0"),
+        ({"rms_norm_eps": 0.0}, ": rms_norm_eps: .*greater than 0"),
+        ({"rms_norm_eps": float("nan")}, ": rms_norm_eps: .*finite"),
+        ({"layer_types": 7}, "layer_types is 7; what works is a list of 2 kinds"),
     ],
 )
 def test_what_is_not_understood_is_refused_by_its_name(folder, changes, said):
@@ -287,8 +352,16 @@ def test_what_is_not_understood_is_refused_by_its_name(folder, changes, said):
     assert str(folder / "config.json") in str(raised.value)
 
 
+@pytest.mark.parametrize("text", ["[1]", "null", "5"])
+def test_a_configuration_that_is_no_mapping_is_refused(folder, text):
+    (folder / "config.json").write_text(text)
+    with pytest.raises(UserError, match=r"config\.json: is .*; what works is a mapping of fields"):
+        huggingface.read_config(folder)
+
+
 def test_fields_that_change_nothing_are_passed_over(folder):
     told(folder, use_cache=True, torch_dtype="float16", transformers_version="4.40.1", is_llama_config=True)
+    told(folder, auto_map={}, quantization_config={})
     stored = json.loads((folder / "config.json").read_text()) | {"residual_multiplier": None}
     (folder / "config.json").write_text(json.dumps(stored))
     assert huggingface.read_config(folder) == config()
@@ -297,7 +370,7 @@ def test_fields_that_change_nothing_are_passed_over(folder):
 def test_tensors_of_integers_are_refused_as_quantised(folder):
     name = "model.layers.0.mlp.gate_proj.weight"
     rewritten(folder, lambda tensors: tensors.update({name: np.zeros((24, 16), np.int8)}))
-    assert f"{name} has format I8; understood are F64, F32, F16, BF16" in refusal(folder)
+    assert f"{name} has format I8; understood are F32, F16, BF16" in refusal(folder)
 
 
 def made_tokenizer(folder, pieces, special=()):
@@ -320,6 +393,39 @@ def test_a_tokenizer_that_makes_ids_beyond_the_embedding_is_refused(folder):
 def test_special_tokens_that_text_never_makes_may_lie_beyond_the_embedding(folder):
     made_tokenizer(folder, 37, special=["<image>"])
     huggingface.check_tokenizer(folder, config())
+
+
+def test_special_tokens_that_are_put_around_a_text_may_not(folder):
+    made_tokenizer(folder, 37, special=["<s>"])
+    made = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    made.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 37)])
+    made.save(str(folder / "tokenizer.json"))
+    with pytest.raises(UserError, match="makes ids up to 37, the embedding has 37 rows"):
+        huggingface.check_tokenizer(folder, config())
+
+
+@pytest.mark.parametrize(("field", "ids"), [("bos_token_id", 37), ("eos_token_id", [2, 40]), ("pad_token_id", 37)])
+def test_ids_of_the_configuration_beyond_the_embedding_are_refused(folder, field, ids):
+    told(folder, pad_token_id=-1, bos_token_id=36, eos_token_id=[2, 36])
+    made_tokenizer(folder, 37)
+    huggingface.check_tokenizer(folder, config())
+    told(folder, **{field: ids})
+    with pytest.raises(UserError, match=rf"config\.json: {field} is .*, the embedding has 37 rows"):
+        huggingface.check_tokenizer(folder, config())
+
+
+@pytest.mark.parametrize("ids", ["2", [None], 2.0])
+def test_ids_that_are_no_numbers_are_refused(folder, ids):
+    told(folder, eos_token_id=ids)
+    with pytest.raises(UserError, match=r"eos_token_id is .*; what works is an id, a list of ids, or null"):
+        huggingface.special_ids(folder)
+
+
+@pytest.mark.parametrize(("name", "content"), [("tokenizer.json", b'{"a'), ("tokenizer.model", b"\x01\x02garbage")])
+def test_a_torn_tokenizer_is_named(folder, name, content):
+    (folder / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name}: cannot be read as a tokenizer"):
+        huggingface.check_tokenizer(folder, config())
 
 
 def test_a_bucket_is_refused_before_anything_is_read_or_written():

@@ -49,7 +49,9 @@ def test_a_slice_named_by_its_cores_has_half_as_many_chips(power):
     assert topology.read(f"v5litepod-{2 ** min(power, 8)}").chips == 2 ** min(power, 8)
 
 
-@pytest.mark.parametrize("name", ["v7-8", "v5p", "v5p-31", "v5p:2x2", "v5p:2x2xa", "gpu:h200", "gpu:v4x8", "tpu", ""])
+@pytest.mark.parametrize(
+    "name", ["v7-8", "v5p", "v5p-31", "v5p:2x2", "v5p:2x2xa", "gpu:h200", "gpu:v4x8", "tpu", "", "v5p-²", "v5e:0x4"]
+)
 def test_what_is_no_accelerator_is_refused_with_an_example(name):
     with pytest.raises(UserError, match=r"--topology .*(v5p:2x2x4|v5e:4x4)"):
         topology.read(name)
@@ -60,6 +62,17 @@ def test_what_is_no_accelerator_is_refused_with_an_example(name):
 )
 def test_an_axis_that_wraps_around_has_two_links(name, ports):
     assert topology.read(name).ports() == ports
+
+
+def test_a_grid_that_the_compiler_does_not_know_is_refused_with_those_that_are_usual(monkeypatch):
+    def unknown(**_):
+        raise jax.errors.JaxRuntimeError("INVALID_ARGUMENT: raw words")
+
+    monkeypatch.setenv("TPU_LIBRARY_PATH", "nowhere")
+    monkeypatch.setattr(topology, "ALONE", {})
+    monkeypatch.setattr(topology.topologies, "get_topology_desc", unknown)
+    with pytest.raises(UserError, match=r"knows no slice v5e:3x5; usual are v5e:2x2, v5e:2x4, v5e:4x4, .*v5e:16x16$"):
+        topology.devices(topology.read("v5e:3x5"))
 
 
 def test_without_the_compiler_of_tpus_one_line_says_how_to_install_it(monkeypatch):
@@ -154,8 +167,12 @@ def test_the_range_of_speeds_lies_between_published_figures_and_under_every_floo
     place, least = topology.read("v5p:2x2x1"), {"compute": 1e-9, "memory": 1e-9, "network": 1e-9}
     whole = 4 * 459e12 / MODEL.flops_per_token(128)
     assert floors.speed(run(), MODEL, place, 4, least) == pytest.approx((0.33 * whole, 0.715 * whole))
-    slow, fast = floors.speed(run(), MODEL, place, 4, least | {"network": 1.0})
-    assert slow == fast == 16 * 128
+    tied = least | {"compute": 0.5, "network": 1.0}
+    assert floors.speed(run(), MODEL, place, 4, tied) == pytest.approx((16 * 128 / 1.5, 16 * 128))
+    assert floors.sources(run(), MODEL, place, 4, tied) == "low: the sum of the floors; high: the floor of network"
+    assert floors.sources(run(), MODEL, place, 4, least) == (
+        "low: EasyLM, OpenLLaMA 7B on v4-512: 33 %; high: MaxText 32B and Llama 2 70B on v5p: 71.5%"
+    )
 
 
 def test_the_bytes_of_the_network_grow_with_the_cuts_that_need_them():

@@ -107,8 +107,9 @@ def test_a_tokenizer_that_does_not_fit_stops_it_both_ways(tmp_path):
     assert not (tmp_path / "back").exists()
 
 
-def test_what_was_left_torn_is_begun_anew(tmp_path):
-    there, torn = model_folder(tmp_path / "there"), tmp_path / ".checkpoint.unfinished"
+@pytest.mark.parametrize("name", [".checkpoint.unfinished", ".checkpoint.unfinished.orbax-checkpoint-tmp"])
+def test_what_was_left_torn_is_begun_anew(tmp_path, name):
+    there, torn = model_folder(tmp_path / "there"), tmp_path / name
     (torn / "params").mkdir(parents=True)
     (torn / "params" / "half").write_text("?")
     convert.run([str(there), str(tmp_path / "checkpoint")])
@@ -128,3 +129,26 @@ def test_a_comparison_without_transformers_is_refused_before_anything_is_done(tm
     with pytest.raises(UserError, match=r"--check: needs transformers; install jaxmlda\[peers\]"):
         convert.run([str(there), str(tmp_path / "checkpoint"), "--check"])
     assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    there = model_folder(tmp_path / "there")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(huggingface, "read_params", lambda *_: pytest.fail("read"))
+    with pytest.raises(UserError, match=r"file/deep/to: cannot be made, .*file says: Not a directory; choose a TO"):
+        convert.run([str(there), str(tmp_path / "file" / "deep" / "to")])
+    before = sorted(path.name for path in tmp_path.iterdir())
+    convert.writable(convert.epath.Path(tmp_path / "new" / "to"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_comparison_that_fails_says_that_what_was_written_stays(tmp_path, monkeypatch):
+    def apart(*_):
+        raise UserError("logits lie far apart")
+
+    there, made = model_folder(tmp_path / "there"), tmp_path / "checkpoint"
+    monkeypatch.setattr(huggingface.check, "needed", lambda: None)
+    monkeypatch.setattr(huggingface.check, "check", apart)
+    with pytest.raises(UserError, match=r"logits lie far apart; .*checkpoint stays as it was written, delete it"):
+        convert.run([str(there), str(made), "--check"])
+    assert read_meta(made)["step"] == 0

@@ -1,14 +1,19 @@
 """`jaxmlda plan` where no compiler is asked: by formula, by its words, and by the files that need not be there."""
 
 import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import yaml
 
 from jaxmlda.errors import UserError
 from jaxmlda.verbs import plan_search
 from jaxmlda.verbs.plan import run as plan
-from jaxmlda.verbs.planning import changed, job_of
+from jaxmlda.verbs.plan_advice import advice
+from jaxmlda.verbs.planning import changed, figures, job_of, room_here
 
 MODEL = {
     "vocab_size": 99584,
@@ -72,8 +77,119 @@ def test_gpus_are_told_by_formula_which_it_says(told):
     assert slow == pytest.approx(0.33 * 8 * 989e12 / found["flops_per_token"], rel=1e-4)
 
 
+def test_rows_longer_than_the_model_are_refused_with_the_length_that_works(told):
+    with pytest.raises(UserError, match=r"is 4097, the model ends at 4096; set rows\.sequence_length to 4096"):
+        told("--topology", "cpu", "--rows.sequence_length=4097")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "settings", "words"),
+    [
+        (7, ["--training.batch_size=3"], r"must be a multiple of the 7 devices"),
+        (7, ["--training.batch_size=7"], r"fsdp=7 does not divide embedding .*mesh\.fsdp can be 1, 2, 4, 5"),
+        (16, ["--mesh={fsdp: 1, tensor: 16}"], r"tensor=16 does not divide the model's 40 heads"),
+        (8, ["--training.attention=splash"], r"splash runs on cpu or tpu, .* gpu; set it to cudnn or plain"),
+        (8, ["--training.precision.compute=float32"], r"cudnn computes in bfloat16"),
+    ],
+)
+def test_what_training_refuses_the_formula_refuses_too(told, gpus, settings, words):
+    with pytest.raises(UserError, match=words):
+        told("--topology", f"gpu:h200x{gpus}", *settings)
+
+
+def capped(run_file):
+    home = Path(run_file).parent / "model.yaml"
+    home.write_text(yaml.safe_dump(MODEL | {"attention_soft_cap": 50.0}))
+
+
+def test_a_kernel_without_soft_caps_is_refused_and_not_offered_where_the_model_has_them(run_file, told):
+    capped(run_file)
+    with pytest.raises(UserError, match=r"cudnn knows no soft caps.*set it to plain"):
+        told("--topology", "gpu:h200x8")
+    _, found = told("--topology", "gpu:h100x2", "--training.attention=plain")
+    assert "cudnn" not in " ".join(found["advice"])
+    _, found = told("--topology", "gpu:h200x8", "--search", "--training.attention=plain", "--training.remat=full")
+    assert {one["settings"]["training.attention"] for one in found} == {"plain"}
+
+
+def test_the_advice_gives_a_fast_kernel_the_number_format_that_it_needs_and_a_search_leaves_both(told):
+    words = ("--training.attention=plain", "--training.precision.compute=float32")
+    _, found = told("--topology", "gpu:h100x2", *words)
+    line = next(line for line in found["advice"] if "cudnn" in line)
+    assert line.startswith("--training.attention=cudnn --training.precision.compute=bfloat16 frees")
+    _, found = told("--topology", "gpu:h200x8", "--search", *words)
+    assert {one["settings"]["training.attention"] for one in found} == {"plain"}
+
+
+def test_slices_of_gpus_share_their_number_in_a_search(told):
+    status, found = told("--topology", "gpu:h200x8", "--search", "--mesh.slice=2")
+    assert status == 0
+    assert {math.prod(one["mesh"].values()) for one in found} == {8}
+    assert {one["mesh"]["slice"] for one in found} == {2}
+
+
+def test_a_candidate_that_is_refused_leaves_the_others(told, monkeypatch):
+    asked = []
+
+    def first_refused(job, topology):
+        asked.append(job)
+        if len(asked) == 1:
+            raise UserError("not this one")
+        return figures(job, topology)
+
+    monkeypatch.setattr(plan_search, "figures", first_refused)
+    status, found = told("--topology", "gpu:h200x8", "--search")
+    assert (status, len(found), len(asked)) == (0, plan_search.WANTED, plan_search.WANTED + 1)
+
+
+def test_what_a_search_has_found_is_printed_before_an_interrupt(run_file, capsys, monkeypatch):
+    asked = []
+
+    def interrupted(job, topology):
+        asked.append(job)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return figures(job, topology)
+
+    monkeypatch.setattr("jaxmlda.verbs.plan.on_cpu", lambda topology: None)
+    monkeypatch.setattr(plan_search, "figures", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        plan([run_file, "--topology", "gpu:h200x8", "--search"])
+    assert [line.count("--mesh.fsdp=") for line in capsys.readouterr().out.splitlines()] == [0, 1, 1]
+
+
+def device(platform, stats=None):
+    return SimpleNamespace(platform=platform, memory_stats=lambda: stats)
+
+
+def test_a_device_here_gives_what_it_says_and_processors_share_the_memory_of_the_machine(monkeypatch):
+    def room(*devices):
+        return room_here(SimpleNamespace(devices=np.array(devices), local_devices=devices))
+
+    assert room(device("gpu", {"bytes_limit": 3 * 2**30})) == 3
+    assert room(device("tpu")) is None
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 2**20, "SC_PAGE_SIZE": 4096}.get)
+    assert room(device("cpu"), device("cpu")) == 2
+
+
+def test_a_run_that_the_compiler_of_this_machine_refuses_gets_advice_without_figures_of_a_chip(run_file):
+    from jaxmlda.config import Run, load
+
+    job = job_of(changed(load(Run, run_file), {"training.attention": "plain"}))
+    lines = advice(job, {"mesh": dict.fromkeys(("slice", "data", "fsdp", "tensor"), 1), "fits": False}, None)
+    assert "--training.accumulate=32" in {line.split()[0] for line in lines}
+    assert not any("attention" in line or "chips or more" in line for line in lines)
+
+
+def test_floors_of_a_small_run_are_not_rounded_away(told):
+    _, found = told("--topology", "gpu:h200x8", "--rows.sequence_length=1", "--model=demo-tiny")
+    assert all(0 < value < 1e-2 for value in found["floors"].values())
+    slow, fast = found["tokens_per_second"]
+    assert slow < fast
+
+
 def test_a_processor_has_no_published_speed(told):
-    status, found = told("--topology", "cpu")
+    status, found = told("--topology", "cpu", "--training.attention=plain")
     assert (status, found["fits"], found["tokens_per_second"], found["floors"]) == (0, None, None, {})
 
 

@@ -4,15 +4,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from jaxmlda.model.rope import Positive, RopeScaling
-
-Above = Annotated[float, Field(gt=0)]
+from jaxmlda.model.rope import Above, Positive, RopeScaling
 
 
 class ModelConfig(BaseModel):
     """A decoder: RMSNorm, rotary positions, grouped-query attention, gated MLP, and what its families add."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     vocab_size: Positive
     hidden_size: Positive
@@ -25,7 +23,7 @@ class ModelConfig(BaseModel):
     rope_theta: Above = 10_000.0
     rope_scaling: RopeScaling | None = None
     local_rope_theta: Above | None = None
-    norm_eps: float = 1e-5
+    norm_eps: Above = 1e-5
     norms: Literal["before", "after", "both"] = "before"
     norm_offset: bool = False
     activation: Literal["silu", "gelu_tanh"] = "silu"
@@ -45,6 +43,8 @@ class ModelConfig(BaseModel):
             raise ValueError(f"heads ({self.heads}) must be a multiple of kv_heads ({self.kv_heads})")
         if self.head_size % 2:
             raise ValueError(f"head_size ({self.head_size}) must be even, rotary positions turn pairs")
+        if self.rope_scaling is not None and self.rope_scaling.kind == "yarn" and self.rope_theta <= 1:
+            raise ValueError(f"rope_theta ({self.rope_theta}) must be above 1, yarn divides by its logarithm")
         if self.window is None and (self.full_layers or self.local_rope_theta):
             raise ValueError("full_layers and local_rope_theta need a window, which the other layers have")
         if list(self.full_layers) != sorted({one for one in self.full_layers if one < self.layers}):

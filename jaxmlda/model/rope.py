@@ -14,11 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from jaxmlda.errors import UserError
 
 Positive = Annotated[int, Field(gt=0)]
+Above = Annotated[float, Field(gt=0)]
 Factor = Annotated[float, Field(ge=1)]
 
 
 class _Scaling(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     factor: Factor
 
@@ -84,9 +85,9 @@ class Yarn(_Scaling):
 
     kind: Literal["yarn"]
     original_positions: Positive
-    fast: float = 32.0
-    slow: float = 1.0
-    attention_factor: float | None = None
+    fast: Above = 32.0
+    slow: Above = 1.0
+    attention_factor: Above | None = None
     truncate: bool = True
 
     def _pair(self, turns: float, size: int, theta: float) -> float:

@@ -2,7 +2,7 @@
 
 from jaxmlda.parallel.ahead import Compiled, TooLarge, compile_for, finished
 from jaxmlda.parallel.kernels import sharded_kernel
-from jaxmlda.parallel.mesh import AXES, batch_sharding, local_batch, make_mesh, replicated, sharing
+from jaxmlda.parallel.mesh import AXES, batch_sharding, check_batch, local_batch, make_mesh, replicated, sharing
 from jaxmlda.parallel.table import param_shardings, placed, placing, spec_for
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Compiled",
     "TooLarge",
     "batch_sharding",
+    "check_batch",
     "compile_for",
     "finished",
     "local_batch",

@@ -143,20 +143,32 @@ def received_by_formula(run: Run, model: ModelConfig, sizes: Sizes) -> float:
 def speed(
     run: Run, model: ModelConfig, topology: Topology, chips: int, floors: dict[str, float]
 ) -> tuple[float, float]:
-    """Tokens a second of all chips: from the lowest published use of a chip's arithmetic to the highest.
+    """Tokens a second of all chips, from low to high.
 
-    The high end is also kept to what the floors allow; the low end is what a trainer reached that was not tuned.
+    Low: what a trainer reached that was not tuned, and no more than where the floors wait for one another. High: the
+    highest published use of a chip's arithmetic, and no more than the longest floor allows.
     """
+    low, high = bounds(run, model, topology, chips, floors)
+    return min(low.values()), min(high.values())
+
+
+def bounds(
+    run: Run, model: ModelConfig, topology: Topology, chips: int, floors: dict[str, float]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """What the low and the high end are kept to: tokens a second, each by its source in words."""
     chip = topology.chip
-    flops = model.flops_per_token(run.rows.sequence_length)
-    whole = chips * chip.flops / flops
+    whole = chips * chip.flops / model.flops_per_token(run.rows.sequence_length)
     tokens = run.training.batch_size * run.rows.sequence_length
-    high = min(chip.published[1] * whole, tokens / max(floors.values()))
-    return min(min(UNTUNED, chip.published[0]) * whole, high), high
+    lowest, highest = chip.published
+    least = f"{chip.source}: {lowest:.0%}" if lowest < UNTUNED else UNTUNED_SOURCE
+    longest = max(floors, key=floors.get)
+    return (
+        {least: min(UNTUNED, lowest) * whole, "the sum of the floors": tokens / sum(floors.values())},
+        {f"{chip.source}: {highest:.1%}": highest * whole, f"the floor of {longest}": tokens / floors[longest]},
+    )
 
 
-def sources(topology: Topology) -> str:
-    """Which published figures the range comes from."""
-    low, high = topology.chip.published
-    least = f"{topology.chip.source}: {low:.0%}" if low < UNTUNED else UNTUNED_SOURCE
-    return f"low: {least}; high: {topology.chip.source}: {high:.1%}, or what the floors allow"
+def sources(run: Run, model: ModelConfig, topology: Topology, chips: int, floors: dict[str, float]) -> str:
+    """Which of the bounds holds at each end of the range."""
+    low, high = bounds(run, model, topology, chips, floors)
+    return f"low: {min(low, key=low.get)}; high: {min(high, key=high.get)}"

@@ -8,7 +8,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from jaxmlda.errors import UserError
 from jaxmlda.model.attention import EVERYWHERE, KERNELS, AttentionSettings, Kernel, Visibility
-from jaxmlda.parallel.mesh import BATCH, ROWS
+from jaxmlda.parallel.mesh import BATCH, ROWS, check_heads
 
 HEADS = PartitionSpec(ROWS, None, "tensor", None)
 
@@ -49,10 +49,5 @@ def _cut(mesh: Mesh, kernel: Kernel):
 def _enough(mesh: Mesh, x_BLGD: jax.Array, heads: int) -> jax.Array:
     """Keys or values with a head for every cut: with fewer than cuts, each stands on the devices that read it."""
     cuts, groups = mesh.shape["tensor"], x_BLGD.shape[2]
-    if heads % cuts or (groups % cuts and cuts % groups):
-        fitting = [one for one in range(1, heads + 1) if heads % one == 0 and (groups % one == 0 or one % groups == 0)]
-        raise UserError(
-            f"mesh: tensor={cuts} does not divide the model's {heads} heads over {groups} key heads; "
-            f"mesh.tensor can be {', '.join(map(str, fitting))}"
-        )
+    check_heads(cuts, heads, groups)
     return jnp.repeat(x_BLGD, cuts // groups, axis=2) if groups % cuts else x_BLGD

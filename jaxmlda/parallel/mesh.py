@@ -60,6 +60,26 @@ def _grid(shape: tuple[int, ...], devices: list) -> np.ndarray:
     )
 
 
+def check_batch(batch_size: int, accumulate: int, together: int) -> None:
+    """The rows that are worked on at once are a multiple of the devices that share them."""
+    rows = batch_size // accumulate
+    if rows % together:
+        raise UserError(
+            f"training.batch_size / accumulate is {rows}; it must be a multiple of the {together} devices that share a "
+            f"batch (mesh.slice x data x fsdp): {together}, {2 * together} ..."
+        )
+
+
+def check_heads(cuts: int, heads: int, groups: int) -> None:
+    """A kernel that is cut has whole heads on every device; fewer key heads than cuts are repeated."""
+    if heads % cuts or (groups % cuts and cuts % groups):
+        fitting = [one for one in range(1, heads + 1) if heads % one == 0 and (groups % one == 0 or one % groups == 0)]
+        raise UserError(
+            f"mesh: tensor={cuts} does not divide the model's {heads} heads over {groups} key heads; "
+            f"mesh.tensor can be {', '.join(map(str, fitting))}"
+        )
+
+
 def sharing(mesh: Mesh) -> int:
     """Devices that share the rows of a batch."""
     return math.prod(mesh.shape[axis] for axis in ROWS)

@@ -23,7 +23,7 @@ ALONE = {
     "TPU_WORKER_HOSTNAMES": "localhost",
     "TPU_ACCELERATOR_TYPE": "v5litepod-16",
 }
-KNOWN = "v4-64, v5litepod-64, v5p-32, v6e-64, a grid of chips such as v5p:2x2x4, gpu:h200x8, or cpu"
+KNOWN = "v4-64, v5litepod-64, v5p-32, v6e-64, a grid of chips such as v5p:2x2x4, gpu:h100x8, gpu:h200x8, or cpu"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,11 @@ class Topology:
         """Whether there is a compiler for it that needs no such device."""
         return self.kind in TORUS
 
+    @property
+    def platform(self) -> str:
+        """The platform of its devices, as attention kernels name it."""
+        return "tpu" if self.compiles else "cpu" if self.chip is None else "gpu"
+
     def ports(self) -> int:
         """Links of the chip with the fewest: an axis is a ring (two links) where it wraps around, else a line (one)."""
         if not self.compiles:
@@ -62,24 +67,37 @@ def read(name: str) -> Topology:
     """The topology that a name says."""
     if name == "cpu":
         return Topology(name, "cpu", (1,))
-    gpu = re.fullmatch(r"gpu:(\w+?)x(\d+)", name)
+    gpu = re.fullmatch(r"gpu:(\w+?)x([0-9]+)", name)
     if gpu and gpu[1] in CHIPS and gpu[1] not in TORUS and int(gpu[2]):
         return Topology(name, gpu[1], (int(gpu[2]),))
-    kind, sign, rest = re.fullmatch(r"(\w*)([-:]?)(.*)", name).groups()
+    kind, sign, rest = re.fullmatch(r"(\w*)([-:]?)(.*)", name, re.DOTALL).groups()
     kind = ALSO.get(kind, kind)
     if kind not in TORUS or not sign:
         raise UserError(f"--topology {name}: not known; known are {KNOWN}")
     if sign == ":":
-        grid = tuple(int(size) for size in rest.split("x") if size.isdigit())
-        if len(grid) != TORUS[kind] or "x".join(map(str, grid)) != rest:
-            raise UserError(f"--topology {name}: a {kind} grid has {TORUS[kind]} sizes, such as {example(kind)}")
+        grid = tuple(int(size) for size in rest.split("x") if _counts(size))
+        if 0 in grid or len(grid) != TORUS[kind] or "x".join(map(str, grid)) != rest:
+            raise UserError(
+                f"--topology {name}: a {kind} grid has {TORUS[kind]} sizes, none of them 0; usual are {usual(kind)}"
+            )
         return Topology(name, kind, grid)
-    if not rest.isdigit() or (grid := usual_grid(kind, int(rest) / CORES_A_CHIP[kind])) is None:
+    if not _counts(rest) or (grid := usual_grid(kind, int(rest) / CORES_A_CHIP[kind])) is None:
         offered = ", ".join(f"{kind}-{2**power}" for power in range(3, 9))
         raise UserError(
             f"--topology {name}: no usual slice; usual are {offered}, others are said by their grid: {example(kind)}"
         )
     return Topology(name, kind, grid)
+
+
+def _counts(text: str) -> bool:
+    """Whether a text is a number in plain digits."""
+    return text.isascii() and text.isdecimal()
+
+
+def usual(kind: str) -> str:
+    """The grids of usual slices of a kind, as they are written."""
+    grids = (usual_grid(kind, 2**power) for power in range(2, 9))
+    return ", ".join(f"{kind}:{'x'.join(map(str, grid))}" for grid in grids if grid)
 
 
 def example(kind: str) -> str:
@@ -112,4 +130,6 @@ def devices(topology: Topology, slices: int = 1) -> list[Any]:
     try:
         return list(topologies.get_topology_desc(platform="tpu", topology_name=name, **options).devices)
     except jax.errors.JaxRuntimeError as error:
-        raise UserError(f"--topology {topology.name}: libtpu knows no {name} ({str(error)[:200]})") from error
+        raise UserError(
+            f"--topology {topology.name}: libtpu knows no slice {name}; usual are {usual(topology.kind)}"
+        ) from error

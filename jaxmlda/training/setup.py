@@ -16,6 +16,7 @@ from jaxmlda.model import Decoder, ModelConfig
 from jaxmlda.parallel import (
     Compiled,
     batch_sharding,
+    check_batch,
     compile_for,
     param_shardings,
     placed,
@@ -86,11 +87,7 @@ def build(run: Run, decoder: Decoder, stream_weights: tuple[float, ...], mesh: M
     settings = run.training
     whole, dealt = replicated(mesh), batch_sharding(mesh)
     together = sharing(mesh)
-    if settings.batch_size // settings.accumulate % together:
-        raise UserError(
-            f"training.batch_size / accumulate is {settings.batch_size // settings.accumulate}; it must be a multiple "
-            f"of the {together} devices that share a batch (mesh.slice x data x fsdp): {together}, {2 * together} ..."
-        )
+    check_batch(settings.batch_size, settings.accumulate, together)
     cut = param_shardings(mesh, decoder.abstract())
     params = placed(decoder.abstract(settings.precision.parameters), cut)
     rule = optimizer(settings.optimizer, settings.schedule, steps)

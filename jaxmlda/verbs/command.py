@@ -98,7 +98,7 @@ def _line(error: BaseException) -> tuple[str, int]:
     if isinstance(error, Interrupted):
         return f"{error}", Interrupted.exit_code
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; the same command goes on where it was", Interrupted.exit_code
+        return "interrupted; the same command does what is not finished yet", Interrupted.exit_code
     if isinstance(error, UserError):
         return f"{error}", FAULT
     if any(sign in str(error) for sign in FULL):

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import logging
+import tempfile
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -58,6 +59,20 @@ def arguments_of(words: list[str]) -> argparse.Namespace:
     return made.parse_args(words)
 
 
+def writable(target: epath.Path) -> None:
+    """Refuses a place on a local disk where no folder can be made, before anything large is read."""
+    if str(target).startswith("gs://"):
+        return
+    home = next(place for place in target.absolute().parents if place.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".jaxmlda-", dir=str(home)):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"{target}: cannot be made, {home} says: {error.strerror}; choose a TO in a folder that can be written"
+        ) from error
+
+
 @contextlib.contextmanager
 def whole(target: epath.Path) -> Iterator[epath.Path]:
     """A folder to fill, which becomes `target` once it is complete; one that was left torn is begun anew."""
@@ -66,8 +81,10 @@ def whole(target: epath.Path) -> Iterator[epath.Path]:
         yield target
         return
     neighbour = target.parent / f".{target.name}.unfinished"
-    if neighbour.exists():
-        neighbour.rmtree()
+    # Orbax gathers a checkpoint under a name of its own.
+    for torn in (neighbour, neighbour.parent / f"{neighbour.name}.orbax-checkpoint-tmp"):
+        if torn.exists():
+            torn.rmtree()
     yield neighbour
     neighbour.rename(target)
 
@@ -154,6 +171,7 @@ def run(words: list[str]) -> int:
         raise UserError(f"{source}: there is no such folder")
     if target.exists():
         raise UserError(f"{target}: exists already; choose another folder, or delete it")
+    writable(target)
     if arguments.check:
         huggingface.check.needed()
     if (source / "config.json").exists():
@@ -162,7 +180,14 @@ def run(words: list[str]) -> int:
         done = to_folder(source, target, arguments)
     log.info("%s: written", target)
     if arguments.check:
-        config = ModelConfig.model_validate(checkpoints.read_meta(done.checkpoint)["model"])
-        params = checkpoints.read_params(done.checkpoint, _like(config, done.dtype))
-        log.info("%s", huggingface.check.check(done.folder, Decoder(config), params, done.dtype))
+        _compare(done, target)
     return 0
+
+
+def _compare(done: Converted, target: epath.Path) -> None:
+    config = ModelConfig.model_validate(checkpoints.read_meta(done.checkpoint)["model"])
+    params = checkpoints.read_params(done.checkpoint, _like(config, done.dtype))
+    try:
+        log.info("%s", huggingface.check.check(done.folder, Decoder(config), params, done.dtype))
+    except UserError as error:
+        raise UserError(f"{error}; {target} stays as it was written, delete it") from error

@@ -4,41 +4,45 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import jax
+
 from jaxmlda.parallel import floors
 from jaxmlda.parallel.floors import GIB, MOMENTS, WIDTH, Sizes
 from jaxmlda.parallel.topology import Topology
+from jaxmlda.verbs.plan_checks import faster_kernel, fault_of
 from jaxmlda.verbs.planning import Job, changed
 
 # A lean step leaves about so much of a chip to parameters, optimizer and gradient.
 FOR_STATE = 0.7
-FAST_KERNEL = {True: "splash", False: "cudnn"}
 
 
-def advice(job: Job, told: dict[str, Any], topology: Topology) -> list[str]:
+def advice(job: Job, told: dict[str, Any], topology: Topology | None) -> list[str]:
     """Settings that free memory, each with what it frees by formula, the most effective first; then more chips."""
     shape, chips = Sizes.of(told["mesh"]), math.prod(told["mesh"].values())
     now = floors.memory(job.run, job.model, shape)
-    found = []
-    for settings in changes(job, shape, chips, topology):
-        run = changed(job.run, settings)
-        after = floors.memory(run, job.model, Sizes.of(told["mesh"] | _mesh_of(settings)))
+    found, platform = [], topology.platform if topology else jax.default_backend()
+    for settings in changes(job, shape, chips, platform):
+        run, mesh = changed(job.run, settings), told["mesh"] | _mesh_of(settings)
+        if fault_of(run, job.model, mesh, platform):
+            continue
+        after = floors.memory(run, job.model, Sizes.of(mesh))
         freed = sum(now.values()) - sum(after.values())
         if freed > 0.05:
             words = " ".join(f"--{name}={value}" for name, value in settings.items())
             found.append((freed, f"{words} frees about {freed:.1f} GiB a chip"))
     lines = [words for _, words in sorted(found, reverse=True)]
-    if told["parts_gib"].get("scoring", 0) and job.run.probe.dtype == "fp32":
+    if told.get("parts_gib", {}).get("scoring", 0) and job.run.probe.dtype == "fp32":
         lines.append("--probe.dtype=bf16 halves the parameters that scoring needs")
     return lines + more_chips(job, topology, chips)
 
 
-def changes(job: Job, shape: Sizes, chips: int, topology: Topology) -> Iterator[dict[str, Any]]:
+def changes(job: Job, shape: Sizes, chips: int, platform: str) -> Iterator[dict[str, Any]]:
     """Changes that cost speed, or nothing, but no result; precision and batch size last."""
     settings = job.run.training
     if shape.cuts < chips:
         yield {"mesh.data": 1, "mesh.fsdp": chips // shape.tensor // job.run.mesh.slice}
-    if settings.attention == "plain":
-        yield {"training.attention": FAST_KERNEL[topology.compiles]}
+    if faster := faster_kernel(job.run, job.model, platform):
+        yield faster
     if settings.remat != "full":
         yield {"training.remat": "full"}
     rows = settings.batch_size // shape.rows
@@ -53,9 +57,9 @@ def changes(job: Job, shape: Sizes, chips: int, topology: Topology) -> Iterator[
         yield {"training.precision.compute": "bfloat16"}
 
 
-def more_chips(job: Job, topology: Topology, chips: int) -> list[str]:
+def more_chips(job: Job, topology: Topology | None, chips: int) -> list[str]:
     """Where the state alone fills the chips, how many would hold it beside the rest of a lean step."""
-    if topology.chip is None:
+    if topology is None or topology.chip is None:
         return []
     stored = WIDTH[job.run.training.precision.parameters]
     whole = job.model.parameters() * (stored + MOMENTS + stored) / GIB

@@ -3,6 +3,7 @@
 In: a run and a topology, or none for the devices of this machine; out: a dictionary that `jaxmlda plan` prints.
 """
 
+import os
 import time
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ from jaxmlda.probe.packing import EDGE_MULTIPLE, TOKENS_PER_BATCH, Plan, Shape
 from jaxmlda.probe.scorer import Scorer
 from jaxmlda.rows import vocabulary as vocabularies
 from jaxmlda.training import setup
+from jaxmlda.verbs.plan_checks import check, check_length
 from jaxmlda.verbs.sets import read_sets
 from jaxmlda.verbs.weights import model_of
 
@@ -49,7 +51,9 @@ def job_of(run: Run) -> Job:
     recipe = load(Recipe, find(run.recipe, "recipes"))
     row = run.training.batch_size * run.rows.sequence_length
     tokens = run.training.steps * row if run.training.steps else run.rows.total_tokens
-    return Job(run, model_for(run), tuple(stream.weight for stream in recipe.streams), tokens)
+    model = model_for(run)
+    check_length(run, model)
+    return Job(run, model, tuple(stream.weight for stream in recipe.streams), tokens)
 
 
 def changed(run: Run, settings: dict[str, Any]) -> Run:
@@ -85,6 +89,7 @@ def figures(job: Job, topology: Topology | None) -> dict[str, Any]:
     if topology.compiles:
         return compiled(job, make_mesh(wanted, topologies.devices(topology, job.run.mesh.slice)), topology)
     mesh = dict(zip(AXES, sizes(wanted, topology.chips), strict=True))
+    check(job.run, job.model, mesh, topology.platform)
     return estimated(job, mesh, topology)
 
 
@@ -102,16 +107,26 @@ def compiled(job: Job, mesh: Mesh, topology: Topology | None) -> dict[str, Any]:
     if scoring is not None:
         parts["scoring"] = scoring / GIB
     peak = max(built.update.peak_bytes / GIB, resting + parts.get("scoring", 0))
+    room = topology.chip.memory_gib if topology else room_here(mesh)
     sent = hlo.collectives(built.update.run.as_text(), mesh.size)
     told = head(job, shape) | {
         "by": "compiling",
-        "fits": topology is None or peak <= topology.chip.memory_gib,
+        "fits": None if room is None else peak <= room,
         "peak_gib_per_chip": round(peak, 2),
         "parts_gib": rounded(parts, 3),
         "compile_seconds": round(time.perf_counter() - begin, 1),
         "collectives": {kind: {"count": one.count, "gib": round(one.bytes / GIB, 2)} for kind, one in sent.items()},
     }
     return told | (pace(job, shape, topology, hlo.received(sent)) if topology else {})
+
+
+def room_here(mesh: Mesh) -> float | None:
+    """GiB that each device of this machine can give; processors share the memory; None where a device does not say."""
+    device = mesh.devices.flat[0]
+    if device.platform == "cpu":
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB / len(mesh.local_devices)
+    told = device.memory_stats() or {}
+    return told["bytes_limit"] / GIB if "bytes_limit" in told else None
 
 
 def refused(job: Job, mesh: dict[str, int], topology: Topology | None, error: TooLarge) -> dict[str, Any]:
@@ -158,12 +173,12 @@ def pace(job: Job, mesh: dict[str, int], topology: Topology, received: float) ->
     least = floors.seconds(job.run, job.model, topology, Sizes.of(mesh), received)
     chips = int(np.prod(list(mesh.values())))
     slow, fast = floors.speed(job.run, job.model, topology, chips, least)
-    days = None if job.tokens is None else [round(job.tokens / rate / DAY, 3) for rate in (fast, slow)]
+    days = None if job.tokens is None else [significant(job.tokens / rate / DAY) for rate in (fast, slow)]
     return {
-        "floors": rounded(least, 4),
+        "floors": {name: significant(value) for name, value in least.items()},
         "tokens_per_second": [round(slow), round(fast)],
         "days": days,
-        "range_from": floors.sources(topology),
+        "range_from": floors.sources(job.run, job.model, topology, chips, least),
     }
 
 
@@ -200,6 +215,11 @@ def bytes_on_one(tree: Any) -> int:
     """Bytes of abstract arrays on each device."""
     leaves = jax.tree.leaves(tree)
     return sum(int(np.prod(leaf.sharding.shard_shape(leaf.shape))) * leaf.dtype.itemsize for leaf in leaves)
+
+
+def significant(value: float) -> float:
+    """A number with four digits that count, however small it is."""
+    return float(f"{value:.4g}")
 
 
 def rounded(values: dict[str, float], digits: int) -> dict[str, float]:

@@ -27,6 +27,7 @@ from jaxmlda.storage import lock, write_json, write_table, write_text
 from jaxmlda.training.loop import Loop
 from jaxmlda.training.setup import decoder_of, plan
 from jaxmlda.verbs.command import code_digest, environment, print_config, read_run, run_file_parser
+from jaxmlda.verbs.plan_checks import check_length
 from jaxmlda.verbs.sets import read_sets
 from jaxmlda.verbs.sources import check_source, source_of
 from jaxmlda.verbs.weights import model_of, trained_vocabulary, weights_of
@@ -87,8 +88,7 @@ def check_fit(run: Run, rows: Rows, vocabulary: Vocabulary, model: ModelConfig) 
             f"{run.vocabulary}: {vocabulary.size} pieces, the model embeds {model.vocab_size}; "
             "they do not belong together"
         )
-    if run.rows.sequence_length > model.max_positions:
-        raise UserError(f"rows.sequence_length is {run.rows.sequence_length}, the model ends at {model.max_positions}")
+    check_length(run, model)
 
 
 def step_ledger(ledger: pa.Table, batch_size: int, steps: int) -> pa.Table:

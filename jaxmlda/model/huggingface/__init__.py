@@ -7,7 +7,8 @@ import jaxmlda.model.huggingface.families  # noqa: F401  the families register t
 from jaxmlda.model.huggingface import check
 from jaxmlda.model.huggingface.config import read_config, special_ids
 from jaxmlda.model.huggingface.family import FAMILIES
-from jaxmlda.model.huggingface.read import check_tokenizer, read_params, stored_dtype
+from jaxmlda.model.huggingface.read import read_params, stored_dtype
+from jaxmlda.model.huggingface.tokenizer import check_tokenizer
 from jaxmlda.model.huggingface.write import write
 
 __all__ = ["FAMILIES", "check", "check_tokenizer", "read_config", "read_params", "special_ids", "stored_dtype", "write"]

@@ -28,7 +28,7 @@ NEUTRAL = {"rope_type", "type", "rope_theta", "original_max_position_embeddings"
 
 def read_rope(path: str, stored: Mapping[str, Any], family: Family) -> dict[str, Any]:
     """Our rope fields; the parameters win over the fields beside them, as in transformers."""
-    given = stored.get("rope_scaling") or stored.get("rope_parameters") or {}
+    given = _mapping(path, "rope_scaling", stored) or _mapping(path, "rope_parameters", stored)
     apart = bool({FULL, SLIDING} & given.keys())
     local = family.local_rope_theta is not None
     if (apart and not local) or (local and stored.get("rope_parameters") and not apart):
@@ -37,26 +37,47 @@ def read_rope(path: str, stored: Mapping[str, Any], family: Family) -> dict[str,
             f"{'each kind of layer' if local else 'all layers'} of a {family.architecture}"
         )
     name = "rope_scaling" if stored.get("rope_scaling") else "rope_parameters"
-    everywhere = (given.get(FULL) or {}) if apart else given
+    everywhere = _mapping(f"{path}: {name}", FULL, given) if apart else given
     found = {
-        "rope_theta": everywhere.get("rope_theta") or stored.get("rope_theta") or family.rope_theta,
+        "rope_theta": _first(everywhere.get("rope_theta"), stored.get("rope_theta"), family.rope_theta),
         "rope_scaling": _scaling(f"{path}: {name}", everywhere, stored["max_position_embeddings"]),
     }
     if not local:
         return found
-    near = (given.get(SLIDING) or {}) if apart else {}
-    if _kind(near) != "default":
-        raise UserError(f"{path}: {name}.{SLIDING}.rope_type is {_kind(near)!r}; understood are 'default'")
-    base = near.get("rope_theta") or stored.get("rope_local_base_freq") or family.local_rope_theta
+    near = _mapping(f"{path}: {name}", SLIDING, given) if apart else {}
+    kind = _kind(f"{path}: {name}.{SLIDING}", near)
+    if kind != "default":
+        raise UserError(f"{path}: {name}.{SLIDING}.rope_type is {kind!r}; understood are 'default'")
+    base = _first(near.get("rope_theta"), stored.get("rope_local_base_freq"), family.local_rope_theta)
     return found | {"local_rope_theta": base}
 
 
-def _kind(given: Mapping[str, Any]) -> str:
-    return given.get("rope_type") or given.get("type") or "default"
+def _first(*values: Any) -> Any:
+    """The first that is given; 0 is given, and refused where it cannot be."""
+    return next(value for value in values if value is not None)
+
+
+def _mapping(where: str, name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = given.get(name)
+    if found is not None and not isinstance(found, Mapping):
+        raise UserError(f"{where}: {name} is {found!r}; what works is a mapping of rope_type and its numbers, or null")
+    return found or {}
+
+
+def _kind(where: str, given: Mapping[str, Any]) -> str:
+    told = {name: given[name] for name in ("rope_type", "type") if given.get(name) is not None}
+    for name, kind in told.items():
+        if not isinstance(kind, str):
+            raise UserError(f"{where}.{name} is {kind!r}; understood are 'default', {', '.join(map(repr, KINDS))}")
+    if len(set(told.values())) > 1:
+        raise UserError(
+            f"{where}: rope_type is {told['rope_type']!r} and type is {told['type']!r}; take out the one that is wrong"
+        )
+    return next(iter(told.values()), "default")
 
 
 def _scaling(where: str, given: Mapping[str, Any], positions: int) -> dict[str, Any] | None:
-    kind = _kind(given)
+    kind = _kind(where, given)
     if kind != "default" and kind not in KINDS:
         raise UserError(f"{where}.rope_type is {kind!r}; understood are 'default', {', '.join(map(repr, KINDS))}")
     keys = KINDS.get(kind, {})

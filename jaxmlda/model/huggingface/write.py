@@ -15,7 +15,7 @@ from jaxmlda.errors import UserError
 from jaxmlda.model.config import ModelConfig
 from jaxmlda.model.huggingface.config import CONFIG, config_json
 from jaxmlda.model.huggingface.family import FAMILIES, Family
-from jaxmlda.model.huggingface.read import INDEX, WEIGHTS
+from jaxmlda.model.huggingface.shards import INDEX, WEIGHTS
 from jaxmlda.storage import write_json
 
 FILE_BYTES = 4 * 2**30
