@@ -7,7 +7,6 @@ Texts are read and tokenised in blocks, which costs a fraction of doing it one b
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import seqio
@@ -15,6 +14,7 @@ import tensorflow as tf
 
 from jaxmlda.config import Recipe, Stream
 from jaxmlda.corpus import Corpus, Trial, lexicon
+from jaxmlda.corpus.beside import Drawn
 from jaxmlda.errors import UserError
 from jaxmlda.rows.vocabulary import Vocabulary
 from jaxmlda.streams import Text, bind
@@ -27,13 +27,6 @@ SIGNATURE = {name: tf.TensorSpec((None,), tf.string) for name in ("document", "f
 SIGNATURE |= {name: tf.TensorSpec((None,), dtype) for name, dtype in PARTS.items()}
 SIGNATURE |= {"parts": tf.TensorSpec((None,), tf.int64)}
 SHARDS = 64
-
-
-class Drawn(NamedTuple):
-    """Another corpus that streams draw from, and the arms of its documents (`corpus.beside`)."""
-
-    corpus: Corpus
-    trial: Trial
 
 
 def task_name(recipe: str, stream: str) -> str:

@@ -80,7 +80,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _phases_agree(self) -> "Recipe":
-        names = [stream.name for phase in self.phases for stream in phase.streams]
+        names = [stream.name for stream in self.streams]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"stream names must be unique in a recipe; given twice: {', '.join(twice)}")

@@ -5,6 +5,7 @@ outside but for near-duplicates of documents that have an arm: those may not be 
 """
 
 import logging
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -17,6 +18,13 @@ from jaxmlda.storage import digest
 
 LEFT_OUT = "none"
 log = logging.getLogger("jaxmlda.corpus")
+
+
+class Drawn(NamedTuple):
+    """A corpus that streams draw from, and the arms of its documents."""
+
+    corpus: Corpus
+    trial: Trial
 
 
 def check_ids(corpus: Corpus, other: Corpus) -> None:

@@ -4,9 +4,9 @@ from collections import Counter
 from itertools import accumulate
 from typing import Any
 
+from jaxmlda.config import LANGUAGES
 from jaxmlda.corpus.document import Document
 
-LANGUAGES = ("en", "ja")
 # Beyond so many different sources (or licences) the rest is counted together, so that a card stays a card.
 ORIGINS = 100
 OTHERS = "(others)"

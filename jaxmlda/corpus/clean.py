@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from jaxmlda.config import LANGUAGES
 from jaxmlda.corpus import script
 from jaxmlda.corpus.formats.base import Faulty, Filtered, Found, excerpt
 
-LANGUAGES = ("en", "ja")
 LONGEST_ID, LAST_YEAR = 500, 9999
 NOT_PLAIN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff\ud800-\udfff]")
 SURROGATE = re.compile("[\ud800-\udfff]")

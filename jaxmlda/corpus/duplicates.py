@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from jaxmlda.config import LANGUAGES
 from jaxmlda.corpus.signatures import PLACES, SCHEME, mixed
 from jaxmlda.corpus.signed import Signed, signed
 from jaxmlda.corpus.store import Corpus
@@ -22,7 +23,6 @@ from jaxmlda.progress import bar
 from jaxmlda.storage import read_table, write_table
 
 THRESHOLD = 0.8
-LANGUAGES = ("en", "ja")
 MISSED = 0.01
 PAIRS_AT_ONCE = 1 << 18
 CROWD, CROWD_SHARE = 20, 0.01

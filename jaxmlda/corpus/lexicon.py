@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from etils import epath
 
+from jaxmlda.config import LANGUAGES
 from jaxmlda.errors import UserError
 from jaxmlda.storage import digest, read_table, write_table
 
-LANGUAGES = ("en", "ja")
 SCHEMA = pa.schema(
     [("concept", pa.string()), ("language", pa.string()), ("term", pa.string()), ("preferred", pa.bool_())]
 )

@@ -9,12 +9,12 @@ from typing import Any
 
 from etils import epath
 
+from jaxmlda.config import LANGUAGES
 from jaxmlda.corpus.store import Corpus
 from jaxmlda.errors import UserError
 from jaxmlda.progress import bar
 from jaxmlda.storage import read_json, write_json
 
-LANGUAGES = ("en", "ja")
 DOCUMENTS_AT_ONCE = 256
 EncodeBatch = Callable[[list[str]], list[list[int]]]
 

@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 from etils import epath
 from numpy.typing import NDArray
 
+from jaxmlda.config import LANGUAGES
 from jaxmlda.corpus.signatures import PLACES, SCHEME, signatures
 from jaxmlda.corpus.store import Corpus
 from jaxmlda.progress import bar, workers
 from jaxmlda.storage import read_table, replacing
 
-LANGUAGES = ("en", "ja")
 DOCUMENTS_AT_ONCE = 128
 DOCUMENTS_A_JOB = 4096
 SCHEMA = pa.schema(

@@ -4,23 +4,16 @@ In: a run and its recipe; out: the corpora by the name that streams use, each wi
 """
 
 import dataclasses
-from typing import NamedTuple
 
 from etils import epath
 
 from jaxmlda.config import Recipe, Run
 from jaxmlda.corpus import Corpus, Trial, beside, duplicates
+from jaxmlda.corpus.beside import Drawn
 from jaxmlda.corpus.trial import OUTSIDE, check_clusters, check_corpus
 from jaxmlda.errors import UserError
 from jaxmlda.storage import write_table
 from jaxmlda.verbs.command import cores
-
-
-class Drawn(NamedTuple):
-    """A corpus and the arms of its documents."""
-
-    corpus: Corpus
-    trial: Trial
 
 
 def folders_of(recipe: Recipe, run: Run) -> dict[str | None, str]:

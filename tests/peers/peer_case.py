@@ -9,6 +9,7 @@ import numpy as np
 import tokenizers
 import torch
 import yaml
+from families_case import SMALL
 from jax.sharding import SingleDeviceSharding
 from tokenizers import decoders, models, normalizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -35,18 +36,7 @@ WORDS = {
 def llama(seed=0, **changes):
     """A random model in float32 whose logits lie far apart, and norms are not 1."""
     torch.manual_seed(seed)
-    numbers = {
-        "vocab_size": 97,
-        "hidden_size": 32,
-        "intermediate_size": 56,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 256,
-        "rms_norm_eps": 1e-5,
-        "attn_implementation": "eager",
-    }
-    model = LlamaForCausalLM(LlamaConfig(**numbers | changes)).float().eval()
+    model = LlamaForCausalLM(LlamaConfig(**SMALL | changes)).float().eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.copy_(1 + 0.3 * torch.randn_like(weight) if "norm" in name else 0.2 * torch.randn_like(weight))
